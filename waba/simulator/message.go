@@ -1,0 +1,74 @@
+package simulator
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"strconv"
+)
+
+// inbound makes a customer write: mostly text, now and then media.
+func (s *Simulator) inbound() Fact {
+	c := pick(s.rng, s.customers)
+	switch n := s.rng.IntN(100); {
+	case n < 78:
+		return s.message(c, "text", s.text)
+	case n < 88:
+		return s.message(c, "image", s.media("image/jpeg", s.caption()))
+	case n < 94:
+		return s.message(c, "audio", s.media("audio/ogg; codecs=opus", `,"voice":true`))
+	case n < 96:
+		return s.message(c, "video", s.media("video/mp4", s.caption()))
+	case n < 99:
+		return s.message(c, "document", s.media("application/pdf", `,"filename":"order 7\/2026.pdf"`))
+	}
+	return s.message(c, "sticker", s.media("image/webp", `,"animated":false`))
+}
+
+// message makes one element of messages[], whose content is what the given function appends.
+func (s *Simulator) message(c customer, kind string, content func([]byte) []byte) Fact {
+	id := s.wamid(c.digits, false)
+	body := make([]byte, 0, 512)
+	body = append(body, '{')
+	if c.contact.WaID != "" {
+		body = append(appendText(body, `"from":`, c.contact.WaID), ',')
+	}
+	body = appendText(body, `"from_user_id":`, c.contact.UserID)
+	body = appendText(body, `,"id":`, id)
+	body = s.unix(append(body, `,"timestamp":`...))
+	body = appendText(body, `,"type":`, kind)
+	body = append(append(append(body, `,"`...), kind...), `":`...)
+	body = append(content(body), '}')
+	return Fact{Kind: KindMessage, ID: id, Body: body, Contact: c.contact}
+}
+
+func (s *Simulator) text(dst []byte) []byte {
+	phrase := pick(s.rng, s.script.phrases)
+	if s.rng.IntN(8) == 0 {
+		phrase += "\n" + pick(s.rng, s.script.phrases)
+	}
+	return append(appendText(dst, `{"body":`, phrase), '}')
+}
+
+// media returns a writer of a media object; more is JSON for the members that only its kind has.
+func (s *Simulator) media(mimeType, more string) func([]byte) []byte {
+	return func(dst []byte) []byte {
+		var hash [32]byte
+		for i := 0; i < len(hash); i += 8 {
+			binary.LittleEndian.PutUint64(hash[i:], s.rng.Uint64())
+		}
+		id := strconv.FormatUint(1_000_000_000_000_000+s.rng.Uint64N(8_000_000_000_000_000), 10)
+		dst = appendText(dst, `{"id":`, id)
+		dst = appendText(dst, `,"mime_type":`, mimeType)
+		dst = appendText(dst, `,"sha256":`, base64.StdEncoding.EncodeToString(hash[:]))
+		dst = appendText(dst, `,"url":`, "https://lookaside.fbsbx.com/whatsapp_business/attachments/?mid="+id)
+		return append(append(dst, more...), '}')
+	}
+}
+
+// caption is a phrase under every second picture, nothing otherwise.
+func (s *Simulator) caption() string {
+	if s.rng.IntN(2) == 0 {
+		return ""
+	}
+	return string(appendText(nil, `,"caption":`, pick(s.rng, s.script.phrases)))
+}

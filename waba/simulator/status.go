@@ -1,0 +1,98 @@
+package simulator
+
+import (
+	"strconv"
+
+	"wabagate/waba"
+)
+
+// travelling is how many outbound messages are on their way at a time, so that the statuses of different messages
+// interleave.
+const travelling = 32
+
+// travel is an outbound message on its way to a customer.
+type travel struct {
+	id       string
+	to       customer
+	reached  string // the last status, blank before sent
+	tracking string // biz_opaque_callback_data, blank when the business attached none
+	voice    bool   // is played after it was read
+	fails    bool   // instead of being delivered
+}
+
+// status moves one outbound message a step further.
+func (s *Simulator) status() Fact {
+	i := len(s.travels)
+	if i < travelling {
+		s.travels = append(s.travels, s.depart())
+	} else {
+		i = s.rng.IntN(i)
+	}
+	t := &s.travels[i]
+	next, last := t.next()
+	t.reached = next
+	fact := s.report(*t)
+	if last {
+		end := len(s.travels) - 1
+		s.travels[i] = s.travels[end]
+		s.travels = s.travels[:end]
+	}
+	return fact
+}
+
+// depart makes the business write to a customer.
+func (s *Simulator) depart() travel {
+	t := travel{to: pick(s.rng, s.customers)}
+	t.id = s.wamid(t.to.digits, true)
+	t.fails = s.rng.Float64() < s.options.Mix.Failed
+	t.voice = s.rng.IntN(50) == 0
+	if s.rng.IntN(4) == 0 {
+		t.tracking = "order-" + strconv.Itoa(1000+s.rng.IntN(9000))
+	}
+	return t
+}
+
+// next returns the status that follows, and whether it is the last.
+func (t travel) next() (status string, last bool) {
+	switch t.reached {
+	case "":
+		return waba.StatusSent, false
+	case waba.StatusSent:
+		if t.fails {
+			return waba.StatusFailed, true
+		}
+		return waba.StatusDelivered, false
+	case waba.StatusDelivered:
+		return waba.StatusRead, !t.voice
+	}
+	return waba.StatusPlayed, true
+}
+
+// report makes the element of statuses[] for the status a message has reached.
+func (s *Simulator) report(t travel) Fact {
+	body := make([]byte, 0, 512)
+	body = appendText(body, `{"id":`, t.id)
+	body = appendText(body, `,"status":`, t.reached)
+	body = s.unix(append(body, `,"timestamp":`...))
+	if t.to.contact.WaID != "" {
+		body = appendText(body, `,"recipient_id":`, t.to.contact.WaID)
+	}
+	body = appendText(body, `,"recipient_user_id":`, t.to.contact.UserID)
+	if t.tracking != "" {
+		body = appendText(body, `,"biz_opaque_callback_data":`, t.tracking)
+	}
+	fact := Fact{Kind: KindStatus, ID: t.id + ":" + t.reached, Contact: t.to.contact}
+	switch t.reached {
+	case waba.StatusSent:
+		fact.Contact = t.to.onSent
+		fallthrough
+	case waba.StatusDelivered:
+		body = append(body, `,"pricing":{"billable":true,"pricing_model":"PMP","type":"regular","category":"utility"}`...)
+	case waba.StatusFailed:
+		fact.Contact = waba.Contact{}
+		body = append(body, `,"errors":[`...)
+		body = append(appendProblem(body, pick(s.rng, s.script.failures)), ']')
+	}
+	fact.Body = append(body, '}')
+	return fact
+}

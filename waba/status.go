@@ -1,0 +1,99 @@
+package waba
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Status is one element of statuses[]: what became of a message that the business sent. A wamid has several over time
+// and, in a group, several per participant.
+type Status struct {
+	ID     string // wamid of the message, never empty
+	Status string // never empty
+	Known  bool   // Status is one of sent, delivered, read, played, failed
+
+	Timestamp time.Time // whole seconds; zero when absent or unreadable
+
+	RecipientID           string // number in digits, or the group; may differ from the number sent to; empty when withheld
+	RecipientUserID       string
+	RecipientParentUserID string
+	RecipientType         string // "group", otherwise empty or "individual"
+
+	ParticipantID           string // in a group: the participant whose device this is about
+	ParticipantUserID       string
+	ParticipantParentUserID string
+
+	Tracking string // biz_opaque_callback_data, what the sender attached; up to 512 characters
+
+	Conversation json.RawMessage // omitted by the platform since v24, except in free entry point windows
+	Pricing      json.RawMessage // on sent, and on the first of delivered and read
+	Errors       []Error         // the only place that tells why a message failed
+	Raw          json.RawMessage // the element as it came
+}
+
+var errNoStatus = errors.New("no status")
+
+// parseStatus refuses elements that only look like a delivery status: payments and calls share the array, and their
+// "failed" or "captured" says nothing about a message.
+func parseStatus(raw json.RawMessage) (Status, error) {
+	if !isObject(raw) {
+		return Status{}, errNot("object", raw)
+	}
+	s := Status{Raw: raw}
+	var r reading
+	var kind, fallback string
+	for key, value := range members(raw) {
+		switch string(key) {
+		case "id":
+			s.ID = r.text("id", value)
+		case "status":
+			s.Status = r.text("status", value)
+		case "type":
+			kind = r.text("type", value)
+		case "timestamp":
+			s.Timestamp = seconds(value)
+		case "recipient_id":
+			s.RecipientID = number(r.text("recipient_id", value))
+		case "recipient_user_id":
+			s.RecipientUserID = r.text("recipient_user_id", value)
+		case "recipient_parent_user_id", "parent_recipient_user_id": // the second before May 2026
+			s.RecipientParentUserID = r.text(string(key), value)
+		case "recipient_type":
+			s.RecipientType = r.text("recipient_type", value)
+		case "recipient_participant_id", "participant_recipient_id": // the pages disagree
+			s.ParticipantID = number(r.text(string(key), value))
+		case "recipient_participant_user_id":
+			s.ParticipantUserID = r.text("recipient_participant_user_id", value)
+		case "recipient_participant_parent_user_id":
+			s.ParticipantParentUserID = r.text("recipient_participant_parent_user_id", value)
+		case "biz_opaque_callback_data":
+			s.Tracking = r.text("biz_opaque_callback_data", value)
+		case "message": // On-Premises style: the recipient one level down
+			recipient, _ := text(member(value, "recipient_id"))
+			fallback = number(recipient)
+		case "conversation":
+			s.Conversation = present(value)
+		case "pricing":
+			s.Pricing = present(value)
+		case "errors":
+			s.Errors = errorsOf(value)
+		}
+	}
+	if s.RecipientID == "" {
+		s.RecipientID = fallback
+	}
+	s.Known = Rank(s.Status) > 0 || s.Status == StatusFailed
+	switch {
+	case r.err != nil:
+		return s, r.err
+	case kind != "" && kind != "message":
+		return s, fmt.Errorf("a status of type %.40q is not a delivery status", kind)
+	case s.ID == "":
+		return s, errNoID
+	case s.Status == "":
+		return s, errNoStatus
+	}
+	return s, nil
+}
