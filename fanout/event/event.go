@@ -1,0 +1,214 @@
+// Package event holds what the product says happened: the event, its data and the catalogue of types.
+//
+// An event is made once, by the translation of an upstream change, and never changes afterwards. Its id is
+// derived from content, so that the same fact arriving twice is one event. How an event looks on the wire is
+// the business of a dialect; this package knows nothing of HTTP.
+package event
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// APIVersion names the shape of the default dialect's payload. It changes only when a receiver would have to.
+const APIVersion = "2026-11-01"
+
+// The event types that the translation of callbacks emits.
+const (
+	MessageReceived      = "message.received"
+	MessageReport        = "message.report"
+	ConversationCreated  = "conversation.created"
+	ContactCreated       = "contact.created"
+	ContactUpdated       = "contact.updated"
+	ErrorReported        = "error.reported"
+	UpstreamUnrecognized = "upstream.unrecognized"
+)
+
+// Event is one thing that happened, as kept and as delivered.
+type Event struct {
+	// ID is "evt_" and 32 hex digits, the same for ever for the same fact.
+	ID string
+	// Type is a name of the catalogue, such as "message.received".
+	Type string
+	// BusinessID is the tenant the event belongs to.
+	BusinessID int64
+	// NumberID is the connected number; 0 where the event belongs to none.
+	NumberID int64
+	// CreatedAt is when the gateway made the event; the same on every delivery, retry and replay.
+	CreatedAt time.Time
+	// Data is the canonical JSON of a Data.
+	Data json.RawMessage
+	// Upstream is the Cloud API envelope that holds just this fact, canonical JSON; empty for an event that the
+	// gateway derived itself, which the raw dialects do not deliver.
+	Upstream json.RawMessage
+}
+
+// Data is everything the gateway knows about an event. Absent parts are nil and leave no key behind.
+type Data struct {
+	BusinessID   int64         `json:"business_id"`
+	OccurredAt   Time          `json:"occurred_at"`
+	Sequence     int64         `json:"sequence,omitempty"`
+	Number       *Number       `json:"number,omitempty"`
+	Contact      *Contact      `json:"contact,omitempty"`
+	Conversation *Conversation `json:"conversation,omitempty"`
+	Message      *Message      `json:"message,omitempty"`
+	Status       *Status       `json:"status,omitempty"`
+	Error        *Error        `json:"error,omitempty"`
+	// Field and Raw carry what was not recognised: the upstream field and the value (or element) as it came.
+	Field  string          `json:"field,omitempty"`
+	Reason string          `json:"reason,omitempty"`
+	Raw    json.RawMessage `json:"raw,omitempty"`
+}
+
+// Number is the business's WhatsApp number that the event belongs to.
+type Number struct {
+	ID            int64  `json:"id"`
+	PhoneNumberID string `json:"phone_number_id"`
+	Display       string `json:"display_phone_number,omitempty"`
+	WABAID        string `json:"waba_id,omitempty"`
+}
+
+// Contact is one person under every name that is known: number, business-scoped user id, username.
+type Contact struct {
+	ID           int64  `json:"id"`
+	Name         string `json:"name,omitempty"`
+	WaID         string `json:"wa_id,omitempty"`
+	UserID       string `json:"user_id,omitempty"`
+	ParentUserID string `json:"parent_user_id,omitempty"`
+	Username     string `json:"username,omitempty"`
+}
+
+// Conversation is the thread of one contact on one number.
+type Conversation struct {
+	ID        int64 `json:"id"`
+	CreatedAt Time  `json:"created_at"`
+}
+
+// Message is one message, in either direction.
+type Message struct {
+	ID        string `json:"id"` // the wamid
+	Direction string `json:"direction"`
+	From      string `json:"from,omitempty"`
+	To        string `json:"to,omitempty"`
+	Type      string `json:"type"`
+	Text      string `json:"text,omitempty"` // the body, or the caption of a media message
+	Media     *Media `json:"media,omitempty"`
+	// Timestamp is the upstream clock.
+	Timestamp Time   `json:"timestamp"`
+	GroupID   string `json:"group_id,omitempty"`
+	ReplyTo   string `json:"reply_to,omitempty"` // the wamid of the quoted message
+	Forwarded bool   `json:"forwarded,omitempty"`
+	// Content is the upstream's own object for the type (text, image, …) as it came.
+	Content  json.RawMessage `json:"content,omitempty"`
+	Context  json.RawMessage `json:"context,omitempty"`
+	Referral json.RawMessage `json:"referral,omitempty"`
+	Errors   []Error         `json:"errors,omitempty"`
+}
+
+// Media describes the file of a media message. ID fetches it upstream for seven days.
+type Media struct {
+	ID       string `json:"id"`
+	Kind     string `json:"kind"` // image, video, audio, document, sticker
+	MimeType string `json:"mime_type,omitempty"`
+	SHA256   string `json:"sha256,omitempty"`
+	Filename string `json:"filename,omitempty"`
+	Caption  string `json:"caption,omitempty"`
+	Voice    bool   `json:"voice,omitempty"`
+	Animated bool   `json:"animated,omitempty"`
+	URL      string `json:"url,omitempty"` // upstream's own, dead after five minutes
+}
+
+// Status is one step in the life of a message that the business sent.
+type Status struct {
+	MessageID string `json:"message_id"`
+	// Status is what upstream reported: sent, delivered, read, played, failed, or a value this version does not know.
+	Status string `json:"status"`
+	// Current is the message's status after this report; a late report never turns it back.
+	Current         string          `json:"current_status"`
+	RecipientID     string          `json:"recipient_id,omitempty"`
+	RecipientUserID string          `json:"recipient_user_id,omitempty"`
+	ParticipantID   string          `json:"participant_id,omitempty"`
+	Timestamp       Time            `json:"timestamp"`
+	Tracking        string          `json:"tracking,omitempty"` // biz_opaque_callback_data
+	Pricing         json.RawMessage `json:"pricing,omitempty"`
+	Conversation    json.RawMessage `json:"conversation,omitempty"`
+	Errors          []Error         `json:"errors,omitempty"`
+}
+
+// Error is an upstream error object. Code is text because upstream sends numbers and strings.
+type Error struct {
+	Code    string `json:"code"`
+	Title   string `json:"title,omitempty"`
+	Message string `json:"message,omitempty"`
+	Details string `json:"details,omitempty"`
+	Href    string `json:"href,omitempty"`
+}
+
+// Time is a moment in the payload form that the products share: RFC 3339 in UTC with milliseconds.
+type Time struct{ time.Time }
+
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+// MarshalJSON writes the moment in UTC with milliseconds.
+func (t Time) MarshalJSON() ([]byte, error) {
+	return t.UTC().AppendFormat(make([]byte, 0, 26), `"`+timeLayout+`"`), nil
+}
+
+// UnmarshalJSON reads any RFC 3339 moment.
+func (t *Time) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("event time: %w", err)
+	}
+	p, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return fmt.Errorf("event time: %w", err)
+	}
+	t.Time = p.UTC()
+	return nil
+}
+
+// Key is the identity of a fact: the first 16 bytes of a SHA-256 over its distinguishing parts.
+type Key [16]byte
+
+// NewKey derives the identity from the parts that distinguish the fact. Parts are length-prefixed, so that no two
+// lists of parts collide by concatenation.
+func NewKey(parts ...string) Key {
+	h := sha256.New()
+	var n [8]byte
+	for _, p := range parts {
+		for i, l := 0, uint64(len(p)); i < 8; i++ {
+			n[i] = byte(l >> (8 * i))
+		}
+		h.Write(n[:])
+		h.Write([]byte(p))
+	}
+	var k Key
+	copy(k[:], h.Sum(nil))
+	return k
+}
+
+// EventID is the public id that a key gives.
+func (k Key) EventID() string { return "evt_" + hex.EncodeToString(k[:]) }
+
+// ParseID reads a public event id back into its key.
+func ParseID(id string) (Key, bool) {
+	var k Key
+	if len(id) != 36 || id[:4] != "evt_" {
+		return k, false
+	}
+	_, err := hex.Decode(k[:], []byte(id[4:]))
+	return k, err == nil
+}
+
+// Decode reads the event's data back.
+func (e Event) Decode() (Data, error) {
+	var d Data
+	if err := json.Unmarshal(e.Data, &d); err != nil {
+		return d, fmt.Errorf("decode event %s: %w", e.ID, err)
+	}
+	return d, nil
+}
