@@ -1,0 +1,97 @@
+// Package dialect turns an event into what one product's receivers expect: payload, signature headers and manners.
+//
+// A business that moves here from another product keeps its receiver and picks that product's dialect. Each has a file
+// of its own, which says what was decided where the product's documentation leaves room.
+//
+// All promise the same. An event renders to the same bytes on every attempt and replay. The bytes are canonical JSON
+// (package canon), so that receivers which parse and write the payload again before they verify get what was signed.
+// Every delivery carries the Standard Webhooks headers beside the dialect's own, and webhook-id is the event's id.
+package dialect
+
+import (
+	"errors"
+	"net/http"
+
+	"wabagate/fanout/event"
+	"wabagate/fanout/signature"
+)
+
+// Default is the dialect of a webhook for which none was chosen.
+const Default = "wabagate"
+
+// ErrNoShape says that a dialect has no form for an event, which is then not delivered to its webhooks: raw dialects
+// pass on what the platform sent, and a derived event was never sent by the platform.
+var ErrNoShape = errors.New("event has no form in this dialect")
+
+// Dialect is one way of talking to a receiver. Get it from Lookup; it does not change and is safe for concurrent use.
+type Dialect struct {
+	// Name is how a webhook chooses it.
+	Name string
+	// Manners say how its deliveries are made and judged.
+	Manners Manners
+
+	scheme signature.Scheme  // beside Standard Webhooks; nil for none
+	names  map[string]string // event types that have another name on the wire
+	raw    bool              // passes on the platform's own envelope
+	render func(dst []byte, name string, e event.Event) ([]byte, error)
+}
+
+// dialects is in the order in which they are offered.
+var dialects = [...]Dialect{wabagate(), twabot(), platform(), awalchat(), cloud()}
+
+// Lookup finds a dialect by its name.
+func Lookup(name string) (Dialect, bool) {
+	for _, d := range dialects {
+		if d.Name == name {
+			return d, true
+		}
+	}
+	return Dialect{}, false
+}
+
+// Names lists the dialects, the default first.
+func Names() []string {
+	names := make([]string, 0, len(dialects))
+	for _, d := range dialects {
+		names = append(names, d.Name)
+	}
+	return names
+}
+
+// EventName is what the dialect calls an event type on the wire. A raw dialect has the upstream field instead, and
+// nothing for what it does not speak or where the field is not one and the same.
+func (d Dialect) EventName(typ string) string {
+	if d.raw {
+		t, ok := event.Lookup(typ)
+		if !ok || typ == event.UpstreamUnrecognized {
+			return ""
+		}
+		return t.Field
+	}
+	if name, ok := d.names[typ]; ok {
+		return name
+	}
+	return typ
+}
+
+// Speaks reports whether the dialect has a form for events of a type: raw dialects have none for derived events, and
+// nobody has one for what is not in the catalogue. One event of a spoken type may still have none; see ErrNoShape.
+func (d Dialect) Speaks(typ string) bool {
+	t, ok := event.Lookup(typ)
+	return ok && !(d.raw && t.Derived)
+}
+
+// Render appends the body of the event's deliveries to dst: always the same bytes for the same event. It returns
+// ErrNoShape, and dst as it was, for an event that the dialect cannot express.
+func (d Dialect) Render(dst []byte, e event.Event) ([]byte, error) {
+	return d.render(dst, d.EventName(e.Type), e)
+}
+
+// Headers sets the signature headers of one attempt: the dialect's own and those of Standard Webhooks. Without secrets
+// only webhook-id and webhook-timestamp are set.
+func (d Dialect) Headers(h http.Header, m signature.Message, secrets []signature.Secret) {
+	signature.Standard(h, m, secrets)
+	if d.scheme != nil {
+		d.scheme(h, m, secrets)
+	}
+}
