@@ -1,0 +1,90 @@
+// The little that pages cannot do without a script: copying, revealing, tabs, the age of times, and the live inspector.
+"use strict";
+
+const flash = (button, text) => {
+  const before = button.textContent;
+  button.textContent = text;
+  setTimeout(() => { button.textContent = before; }, 1200);
+};
+
+const copy = async (button, text) => {
+  try {
+    await navigator.clipboard.writeText(text);
+    flash(button, "Copied");
+  } catch {
+    flash(button, "Select and copy by hand");
+  }
+};
+
+const showTab = (box, name) => {
+  for (const b of box.querySelectorAll("[data-tab]")) b.setAttribute("aria-pressed", String(b.dataset.tab === name));
+  for (const p of box.querySelectorAll("[data-pane]")) p.hidden = p.dataset.pane !== name;
+};
+
+const reveal = async (button) => {
+  const shown = button.parentElement.querySelector("[data-secret]");
+  if (button.dataset.shown) { copy(button, shown.textContent); return; }
+  const answer = await fetch(button.dataset.reveal, { headers: { Accept: "application/json" } });
+  if (!answer.ok) { flash(button, "Not possible"); return; }
+  shown.textContent = (await answer.json()).secret ?? "none";
+  button.dataset.shown = "yes";
+  button.textContent = "Copy";
+};
+
+// One listener for everything: what the inspector adds later works too.
+document.addEventListener("click", (e) => {
+  const b = e.target.closest("button");
+  if (!b) return;
+  if (b.dataset.copy !== undefined) copy(b, b.dataset.copy);
+  else if (b.dataset.copyFrom !== undefined) copy(b, b.closest("[data-tabs]").querySelector("[data-pane=raw]").textContent);
+  else if (b.dataset.tab) showTab(b.closest("[data-tabs]"), b.dataset.tab);
+  else if (b.dataset.reveal) reveal(b);
+  else if (b.dataset.fill) document.querySelector(`[name="${b.dataset.fill}"]`).value = b.dataset.value;
+});
+
+// A form that is under way is not sent twice.
+document.addEventListener("submit", (e) => {
+  const b = e.target.querySelector("button:not([type=button])");
+  if (b) setTimeout(() => { b.disabled = true; });
+});
+addEventListener("pageshow", () => { for (const b of document.querySelectorAll("form button:disabled")) b.disabled = false; });
+
+const ago = (at) => {
+  let s = (Date.now() - at) / 1000;
+  const form = s < 0 ? (t) => `in ${t}` : (t) => `${t} ago`;
+  s = Math.abs(s);
+  if (s < 2) return "now";
+  if (s < 120) return form(`${Math.floor(s)} s`);
+  if (s < 7200) return form(`${Math.floor(s / 60)} min`);
+  if (s < 172800) return form(`${Math.floor(s / 3600)} h`);
+  return form(`${Math.floor(s / 86400)} days`);
+};
+
+const refreshTimes = () => {
+  for (const t of document.querySelectorAll("time")) {
+    const at = new Date(t.dateTime);
+    t.textContent = ago(at);
+    t.title = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  }
+};
+refreshTimes();
+setInterval(refreshTimes, 1000);
+
+// The inspector. EventSource comes back by itself and says what it saw last.
+const arrivals = document.getElementById("arrivals");
+if (arrivals) {
+  const live = document.querySelector("[data-live]");
+  const state = (look, text) => { live.className = `live ${look}`; live.textContent = text; };
+  const shown = 200;
+  const source = new EventSource(arrivals.dataset.stream);
+  source.onopen = () => state("on", "live");
+  source.onerror = () => (source.readyState === EventSource.CLOSED ? state("ended", "ended; reload the page") : state("", "connecting"));
+  source.addEventListener("arrival", (e) => {
+    if (arrivals.querySelector(`[data-arrival="${e.lastEventId}"]`)) return;
+    document.querySelector("[data-waiting]").hidden = true;
+    arrivals.insertAdjacentHTML("afterbegin", e.data);
+    arrivals.firstElementChild.classList.add("fresh");
+    while (arrivals.childElementCount > shown) arrivals.lastElementChild.remove();
+    refreshTimes();
+  });
+}

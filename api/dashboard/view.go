@@ -1,0 +1,241 @@
+package dashboard
+
+import (
+	"fmt"
+	"time"
+)
+
+// Shell is what every page has around it.
+type Shell struct {
+	Title string
+	// User is who is logged in; empty for nobody, and then there is no navigation.
+	User     string
+	Operator bool
+	// Notice says what has just been done.
+	Notice string
+}
+
+// When is a moment and how long ago it is.
+type When struct {
+	At  time.Time
+	Ago string
+}
+
+// NewWhen describes a moment as seen from now. The zero moment is never.
+func NewWhen(at, now time.Time) When { return When{At: at.UTC(), Ago: ago(at, now)} }
+
+func ago(at, now time.Time) string {
+	if at.IsZero() {
+		return "never"
+	}
+	d := now.Sub(at)
+	form := "%s ago"
+	if d < 0 {
+		d, form = -d, "in %s"
+	}
+	switch {
+	case d < 2*time.Second:
+		return "now"
+	case d < 2*time.Minute:
+		return fmt.Sprintf(form, fmt.Sprintf("%d s", int(d.Seconds())))
+	case d < 2*time.Hour:
+		return fmt.Sprintf(form, fmt.Sprintf("%d min", int(d.Minutes())))
+	case d < 48*time.Hour:
+		return fmt.Sprintf(form, fmt.Sprintf("%d h", int(d.Hours())))
+	}
+	return fmt.Sprintf(form, fmt.Sprintf("%d days", int(d.Hours()/24)))
+}
+
+// Login asks who is there.
+type Login struct {
+	Shell
+	Next, Email, Error string
+}
+
+// Webhooks lists a business's webhooks.
+type Webhooks struct {
+	Shell
+	Items []WebhookItem
+	// Next is the cursor of the next page; empty on the last.
+	Next string
+}
+
+// WebhookItem is one line of the list.
+type WebhookItem struct {
+	ID            int64
+	Name, URL     string
+	Dialect       string
+	Events        []string
+	Active        bool
+	Disabled      string // why it is off, when it was not its owner
+	FailCount     int64
+	LastTriggered When
+	Inspector     string // path of the inspector it points at; empty for elsewhere
+}
+
+// WebhookForm makes or changes a webhook.
+type WebhookForm struct {
+	Shell
+	// ID is the webhook's; 0 for a new one.
+	ID     int64
+	Values FormValues
+	// Field and Error say what is wrong; Field is empty for what concerns no single one.
+	Field, Error string
+	Groups       []EventGroup
+	Dialects     []Choice
+	Numbers      []Choice
+	Inspector    string // an address of the built-in inspector to try with; empty when unknown
+}
+
+// Wrong is the error of a field, empty for the others.
+func (f WebhookForm) Wrong(field string) string {
+	if f.Field == field {
+		return f.Error
+	}
+	return ""
+}
+
+// FormValues are the fields as a person typed them.
+type FormValues struct {
+	Name, URL, Description, Dialect, Number string
+	SecretMode, Secret                      string
+	Rate, Timeout, Schedule, Headers        string
+	// More are subscriptions that have no box of their own, such as template.paused.
+	More string
+}
+
+// Choice is an option of a list.
+type Choice struct {
+	Value, Label, Hint string
+	Chosen             bool
+}
+
+// EventGroup is a part of the event picker.
+type EventGroup struct {
+	Name   string
+	Events []Choice
+	// Later holds what can be subscribed to but is not made yet.
+	Later bool
+}
+
+// Webhook shows one webhook with its record and its deliveries.
+type Webhook struct {
+	Shell
+	Item        WebhookItem
+	Description string
+	Number      string
+	Created     When
+	Schedule    string
+	Timeout     string
+	Rate        string
+	Headers     []string
+	Signed      bool
+	// Secret is shown right after it was made; empty otherwise.
+	Secret     string
+	Stats      Stats
+	Samples    []Choice
+	Trial      *Trial
+	Filters    []Choice // by status; Value is the link
+	Deliveries []DeliveryItem
+	Next       string // link to the next page; empty on the last
+	Newest     string // link to the first page; empty on it
+}
+
+// Stats are the cards above the list.
+type Stats struct {
+	Hours                                   int
+	Total, Successful, Failed, Waiting      string
+	Rate, P50, P95                          string
+	Share                                   float64 // of successes, 0 to 100
+	HasRate                                 bool
+	FailedLink, WaitingLink, SuccessfulLink string
+}
+
+// Trial is a sample that has just been sent.
+type Trial struct {
+	Event, EventID string
+	OK             bool
+	Status         int
+	Reason         string
+	Latency        string
+	Payload        string
+	Answer         string
+}
+
+// DeliveryItem is one line of the history.
+type DeliveryItem struct {
+	ID, EventID, Event, Status string
+	Attempts                   int
+	Code                       int // 0: no answer
+	Reason, Latency            string
+	Created, Next              When
+	Planned                    bool // Next says when the next attempt is
+}
+
+// Delivery shows one delivery with every attempt.
+type Delivery struct {
+	Shell
+	Item        DeliveryItem
+	WebhookID   int64
+	WebhookName string
+	URL         string
+	Payload     string
+	CanResend   bool
+	Attempts    []Attempt
+}
+
+// Attempt is one request and what came back.
+type Attempt struct {
+	N       int
+	Started When
+	OK      bool
+	Status  int
+	Reason  string
+	Latency string
+	Answer  string
+}
+
+// Inspector shows what arrives at a bin.
+type Inspector struct {
+	Shell
+	Bin, URL string
+	Webhooks []Choice // that point here
+	Stream   string   // where more comes from
+	Arrivals []Arrival
+}
+
+// Arrival is one request that the inspector received.
+type Arrival struct {
+	ID       int64
+	Received When
+	Event    string // as far as the body says
+	Size     string
+	Headers  []Header
+	Checks   []Check
+	Body     string
+}
+
+// Header is one line of a request's head.
+type Header struct{ Name, Value string }
+
+// Check is what verifying one signature gave.
+type Check struct {
+	Scheme, Header string
+	OK             bool
+	Reason         string
+}
+
+// Failure says what went wrong.
+type Failure struct {
+	Shell
+	Status  int
+	Message string
+}
+
+func (Login) template() string       { return "login.html" }
+func (Webhooks) template() string    { return "webhooks.html" }
+func (WebhookForm) template() string { return "webhook_form.html" }
+func (Webhook) template() string     { return "webhook.html" }
+func (Delivery) template() string    { return "delivery.html" }
+func (Inspector) template() string   { return "inspector.html" }
+func (Failure) template() string     { return "failure.html" }

@@ -1,0 +1,112 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"wabagate/api/dashboard"
+	"wabagate/models"
+)
+
+// Error is a refusal that a person can act on.
+type Error struct {
+	Status  int    `json:"-"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	// Field names the request's field that is wrong; empty when it is none.
+	Field string `json:"field,omitempty"`
+	// RetryAfter is when another try makes sense; 0 for nothing to say.
+	RetryAfter time.Duration `json:"-"`
+}
+
+func (e *Error) Error() string {
+	if e.Field != "" {
+		return e.Field + ": " + e.Message
+	}
+	return e.Message
+}
+
+// The codes of fields that are wrong. They are part of the API.
+const (
+	codeRequired     = "required"
+	codeInvalid      = "invalid"
+	codeTooLong      = "too_long"
+	codeUnknownField = "unknown_field"
+	codeUnavailable  = "not_available"
+)
+
+// invalid is a refusal of one field.
+func invalid(field, code, format string, args ...any) *Error {
+	return &Error{Status: http.StatusBadRequest, Code: code, Message: fmt.Sprintf(format, args...), Field: field}
+}
+
+var (
+	errUnauthenticated = &Error{Status: http.StatusUnauthorized, Code: "unauthenticated", Message: "log in, or send a key as Authorization: Bearer wbk_…"}
+	errCrossSite       = &Error{Status: http.StatusForbidden, Code: "cross_site", Message: "this request came from another site"}
+)
+
+// public is what the outside may know of an error; nil for what is nobody's business but the log's.
+func public(err error) *Error {
+	var e *Error
+	var f *fiber.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, models.ErrNotFound):
+		return &Error{Status: http.StatusNotFound, Code: "not_found", Message: "there is no such thing, or it is not yours"}
+	case errors.Is(err, models.ErrConflict):
+		return &Error{Status: http.StatusConflict, Code: "conflict", Message: "it exists already"}
+	case errors.As(err, &f):
+		return ofStatus(f.Code)
+	}
+	return nil
+}
+
+// ofStatus is the refusal that the framework made by itself: no such route, a body too large, a malformed request.
+func ofStatus(status int) *Error {
+	e := &Error{Status: status, Code: strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "_"), Message: strings.ToLower(http.StatusText(status))}
+	switch status {
+	case http.StatusNotFound:
+		e.Message = "there is nothing at this address"
+	case http.StatusMethodNotAllowed:
+		e.Message = "this address does not take this method"
+	case http.StatusRequestEntityTooLarge:
+		e.Code, e.Message = "body_too_large", "the body is too large"
+	}
+	return e
+}
+
+var errInternal = &Error{Status: http.StatusInternalServerError, Code: "internal", Message: "internal error"}
+
+// ErrorHandler turns what handlers return into answers: JSON, or a page for a browser that asked for one. What is not
+// meant for the outside goes to the log and comes out as a 500 without details.
+func ErrorHandler(log *slog.Logger) fiber.ErrorHandler {
+	pages, pagesErr := dashboard.New()
+	return func(c *fiber.Ctx, err error) error {
+		e := public(err)
+		if e == nil {
+			log.Error("request failed", "method", c.Method(), "route", c.Route().Path, "error", err)
+			e = errInternal
+		}
+		if e.RetryAfter > 0 {
+			c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+		}
+		if pagesErr == nil && wantsPage(c.Path(), c.Get(fiber.HeaderAccept)) {
+			return render(c, pages, e.Status, dashboard.Failure{Shell: dashboard.Shell{Title: strconv.Itoa(e.Status)}, Status: e.Status, Message: e.Message})
+		}
+		return reply(c, e.Status, map[string]*Error{"error": e})
+	}
+}
+
+// wantsPage tells a person's browser from a program.
+func wantsPage(path, accept string) bool {
+	return strings.Contains(accept, "text/html") && !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/monitor/api/")
+}

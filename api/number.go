@@ -1,0 +1,98 @@
+package api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"wabagate/fanout/event"
+	"wabagate/models"
+)
+
+func (s *Server) registerNumbers(r fiber.Router) {
+	r.Get("/numbers", s.client(s.handleNumberList))
+	r.Post("/numbers", s.client(s.handleNumberCreate))
+}
+
+type numberJSON struct {
+	ID            int64      `json:"id"`
+	PhoneNumberID string     `json:"phone_number_id"`
+	Display       string     `json:"display_phone_number"`
+	WABAID        string     `json:"waba_id"`
+	Name          string     `json:"name"`
+	CreatedAt     event.Time `json:"created_at"`
+}
+
+func numberView(n models.Number) numberJSON {
+	return numberJSON{ID: n.ID, PhoneNumberID: n.PhoneNumberID, Display: n.Display, WABAID: n.WABAID, Name: n.Name, CreatedAt: event.Time{Time: n.CreatedAt}}
+}
+
+func (s *Server) handleNumberList(c *fiber.Ctx, who caller) error {
+	ns, err := s.store.Numbers(c.UserContext(), who.Business)
+	if err != nil {
+		return err
+	}
+	list := make([]numberJSON, len(ns))
+	for i, n := range ns {
+		list[i] = numberView(n)
+	}
+	return reply(c, http.StatusOK, map[string][]numberJSON{"numbers": list})
+}
+
+func (s *Server) handleNumberCreate(c *fiber.Ctx, who caller) error {
+	n, err := parseNumber(c.Request().Body())
+	if err != nil {
+		return err
+	}
+	n.BusinessID = who.Business
+	if n, err = s.store.CreateNumber(c.UserContext(), n); err != nil {
+		return err
+	}
+	s.refresh(c.UserContext())
+	return reply(c, http.StatusCreated, struct {
+		ID      int64  `json:"id"`
+		Message string `json:"message"`
+	}{n.ID, "Number connected."})
+}
+
+// parseNumber reads a number to connect.
+func parseNumber(body []byte) (models.Number, error) {
+	o := parseObject(body, "phone_number_id", "display_phone_number", "waba_id", "name")
+	id, display := member[string](o, "phone_number_id", "text of digits"), member[string](o, "display_phone_number", "text")
+	waba, name := member[string](o, "waba_id", "text of digits"), member[string](o, "name", "text")
+	if o.err != nil {
+		return models.Number{}, o.err
+	}
+	n := models.Number{PhoneNumberID: id.value, Display: digitsOf(display.value), WABAID: waba.value, Name: strings.TrimSpace(name.value)}
+	switch {
+	case n.PhoneNumberID == "":
+		return n, invalid("phone_number_id", codeRequired, "is required")
+	case !allDigits(n.PhoneNumberID) || len(n.PhoneNumberID) > 32:
+		return n, invalid("phone_number_id", codeInvalid, "must be the platform's id of the number: digits only")
+	case display.value != "" && (len(n.Display) < 5 || len(n.Display) > 15):
+		return n, invalid("display_phone_number", codeInvalid, "must be a phone number with country code, such as +1 555 010 0200")
+	case !allDigits(n.WABAID) || len(n.WABAID) > 32:
+		return n, invalid("waba_id", codeInvalid, "must be the platform's id of the account: digits only")
+	}
+	return n, checkText("name", n.Name, false, maxName)
+}
+
+func allDigits(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
+}
+
+// digitsOf is a phone number as callbacks write it.
+func digitsOf(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+func owns(ns []models.Number, id int64) bool {
+	return slices.ContainsFunc(ns, func(n models.Number) bool { return n.ID == id })
+}

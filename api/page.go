@@ -1,0 +1,193 @@
+package api
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"wabagate/api/dashboard"
+	"wabagate/models"
+)
+
+func (s *Server) registerPages(app *fiber.App) {
+	app.Get("/static/:name", s.handleAsset)
+	app.Get("/login", s.pageLogin)
+	app.Post("/login", s.fence, s.submitLogin)
+	app.Post("/logout", s.fence, s.submitLogout)
+
+	app.Get("/", s.page(s.pageWebhooks))
+	app.Get("/webhooks", func(c *fiber.Ctx) error { return c.Redirect("/", http.StatusFound) })
+	app.Get("/webhooks/new", s.page(s.pageWebhookNew))
+	app.Post("/webhooks/new", s.fence, s.page(s.submitWebhookNew))
+	app.Get("/webhooks/:id<int>", s.page(s.pageWebhook))
+	app.Get("/webhooks/:id<int>/edit", s.page(s.pageWebhookEdit))
+	app.Post("/webhooks/:id<int>/edit", s.fence, s.page(s.submitWebhookEdit))
+	app.Post("/webhooks/:id<int>/active", s.fence, s.page(s.submitWebhookActive))
+	app.Post("/webhooks/:id<int>/delete", s.fence, s.page(s.submitWebhookDelete))
+	app.Post("/webhooks/:id<int>/test", s.fence, s.page(s.submitTrial))
+	app.Post("/webhooks/:id<int>/secret/rotate", s.fence, s.page(s.submitRotate))
+	app.Get("/deliveries/:id", s.page(s.pageDelivery))
+	app.Post("/deliveries/:id/resend", s.fence, s.page(s.submitResend))
+}
+
+// page lets a logged-in person through to h and sends everybody else to the login.
+func (s *Server) page(h handler) fiber.Handler {
+	inner := s.client(func(c *fiber.Ctx, who caller) error {
+		if who.User == nil {
+			return errUnauthenticated // a key opens the API and no pages
+		}
+		return h(c, who)
+	})
+	return func(c *fiber.Ctx) error {
+		err := inner(c)
+		if !errors.Is(err, errUnauthenticated) {
+			return err
+		}
+		next := "/"
+		if c.Method() == http.MethodGet {
+			next = strings.Clone(c.OriginalURL())
+		}
+		return c.Redirect("/login?next="+url.QueryEscape(next), http.StatusSeeOther)
+	}
+}
+
+// render answers with a page.
+func (s *Server) render(c *fiber.Ctx, status int, v dashboard.View) error {
+	return render(c, s.pages, status, v)
+}
+
+func render(c *fiber.Ctx, pages *dashboard.Pages, status int, v dashboard.View) error {
+	var b bytes.Buffer
+	if err := pages.Render(&b, v); err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
+	c.Set(fiber.HeaderContentSecurityPolicy, dashboard.Policy)
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	c.Set(fiber.HeaderXFrameOptions, "DENY")
+	// The origin of our own forms must stay visible: see fence.
+	c.Set(fiber.HeaderReferrerPolicy, "same-origin")
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.Status(status).Send(b.Bytes())
+}
+
+func shell(who caller, title string) dashboard.Shell {
+	return dashboard.Shell{Title: title, User: who.User.Email, Operator: who.User.IsOperator}
+}
+
+// notices are what a page can say after a redirect. The URL carries the key and never the text.
+var notices = map[string]string{
+	"updated": "Changes saved.",
+	"enabled": "Webhook enabled.",
+	"off":     "Webhook disabled. Events are held until you enable it.",
+	"deleted": "Webhook deleted.",
+	"rotated": "The signing secret is new. Update your receiver.",
+	"resent":  "Queued. The attempt shows here in a moment.",
+}
+
+func back(c *fiber.Ctx, path, done string) error {
+	if done != "" {
+		path += "?done=" + done
+	}
+	return c.Redirect(path, http.StatusSeeOther)
+}
+
+func (s *Server) handleAsset(c *fiber.Ctx) error {
+	a, ok := s.pages.Asset(c.Params("name"))
+	if !ok {
+		return ofStatus(http.StatusNotFound)
+	}
+	c.Set(fiber.HeaderContentType, a.Type)
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	c.Set(fiber.HeaderCacheControl, "no-cache")
+	if c.Query("v") == a.Version {
+		c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
+	}
+	return c.Send(a.Content)
+}
+
+func (s *Server) pageLogin(c *fiber.Ctx) error {
+	next := localPath(c.Query("next"))
+	if _, err := s.sessionUser(c); err == nil {
+		return c.Redirect(next, http.StatusSeeOther)
+	}
+	return s.render(c, http.StatusOK, dashboard.Login{Shell: dashboard.Shell{Title: "Log in"}, Next: next})
+}
+
+func (s *Server) submitLogin(c *fiber.Ctx) error {
+	next, email := localPath(c.FormValue("next")), strings.Clone(c.FormValue("email"))
+	_, err := s.login(c, email, models.Secret(strings.Clone(c.FormValue("password"))))
+	if err == nil {
+		return c.Redirect(next, http.StatusSeeOther)
+	}
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if e.RetryAfter > 0 {
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(e.RetryAfter.Seconds())+1))
+	}
+	return s.render(c, e.Status, dashboard.Login{Shell: dashboard.Shell{Title: "Log in"}, Next: next, Email: email, Error: sentence(e)})
+}
+
+func (s *Server) submitLogout(c *fiber.Ctx) error {
+	if err := s.logout(c); err != nil {
+		return err
+	}
+	return c.Redirect("/login", http.StatusSeeOther)
+}
+
+// localPath is a path of this server to go on to; anything that could lead elsewhere becomes the first page.
+func localPath(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
+		strings.ContainsAny(next, "\\\r\n\t") || strings.HasPrefix(u.Path, "/login") {
+		return "/"
+	}
+	return strings.Clone(next)
+}
+
+// sentence is an error's message as a line of its own on a page.
+func sentence(e *Error) string {
+	text := e.Message
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+// grouped writes a count with thin gaps between thousands.
+func grouped(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "\u202f" + text[i:]
+	}
+	return text
+}
+
+// latencyText writes how long a request took; nothing was measured when it took nothing.
+func latencyText(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "–"
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+func bytesText(n int) string {
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f KiB", float64(n)/1024)
+}

@@ -1,0 +1,202 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"wabagate/api/dashboard"
+	"wabagate/fanout/dialect"
+	"wabagate/fanout/event"
+	"wabagate/models"
+)
+
+func (s *Server) pageWebhookNew(c *fiber.Ctx, who caller) error {
+	in := webhookForm{FormValues: dashboard.FormValues{Dialect: dialect.Default, SecretMode: secretGenerate}, events: []string{event.MessageReceived}}
+	return s.showForm(c, who, 0, in, nil)
+}
+
+func (s *Server) submitWebhookNew(c *fiber.Ctx, who caller) error {
+	in := readWebhookForm(c)
+	ch, err := in.change(true)
+	if err != nil {
+		return s.showForm(c, who, 0, in, err)
+	}
+	w, err := s.createWebhook(c.UserContext(), who.Business, ch)
+	if err != nil {
+		return s.showForm(c, who, 0, in, err)
+	}
+	return back(c, fmt.Sprintf("/webhooks/%d", w.ID), "created")
+}
+
+func (s *Server) pageWebhookEdit(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	w, err := s.store.Webhook(c.UserContext(), who.Business, id)
+	if err != nil {
+		return err
+	}
+	return s.showForm(c, who, id, formOf(w), nil)
+}
+
+func (s *Server) submitWebhookEdit(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	in := readWebhookForm(c)
+	ch, err := in.change(false)
+	if err != nil {
+		return s.showForm(c, who, id, in, err)
+	}
+	if _, err := s.updateWebhook(c.UserContext(), who.Business, id, ch); err != nil {
+		return s.showForm(c, who, id, in, err)
+	}
+	return back(c, fmt.Sprintf("/webhooks/%d", id), "updated")
+}
+
+// readWebhookForm copies the fields out of the request.
+func readWebhookForm(c *fiber.Ctx) webhookForm {
+	text := func(name string) string { return strings.Clone(c.FormValue(name)) }
+	in := webhookForm{FormValues: dashboard.FormValues{Name: text("name"), URL: text("url"), Description: text("description"), Dialect: text("dialect"), Number: text("number_id"),
+		SecretMode: text("secret_mode"), Secret: text("secret"), Rate: text("rate_limit"), Timeout: text("timeout"), Schedule: text("retry_schedule"),
+		Headers: text("headers"), More: text("more_events")}}
+	for _, name := range c.Request().PostArgs().PeekMulti("events") {
+		in.events = append(in.events, string(name))
+	}
+	return in
+}
+
+// formOf is the form of a webhook as it is.
+func formOf(w models.Webhook) webhookForm {
+	in := webhookForm{FormValues: dashboard.FormValues{Name: w.Name, URL: w.URL, Description: w.Description, Dialect: w.Dialect}, events: w.Events}
+	if w.NumberID != nil {
+		in.Number = strconv.FormatInt(*w.NumberID, 10)
+	}
+	if w.RateLimit > 0 {
+		in.Rate = strconv.Itoa(w.RateLimit)
+	}
+	if w.Timeout > 0 {
+		in.Timeout = strconv.Itoa(int(w.Timeout.Seconds()))
+	}
+	if w.RetrySchedule != nil {
+		in.Schedule = waitsText(w.RetrySchedule)
+		if len(w.RetrySchedule) == 0 {
+			in.Schedule = noRetries
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.Headers)) {
+		in.Headers += name + ": " + keepValue + "\n"
+	}
+	return in
+}
+
+// showForm draws the form, with what is wrong in it if it came back.
+func (s *Server) showForm(c *fiber.Ctx, who caller, id int64, in webhookForm, wrong error) error {
+	status, title := http.StatusOK, "Add webhook"
+	if id != 0 {
+		title = "Edit webhook"
+	}
+	view := dashboard.WebhookForm{Shell: shell(who, title), ID: id, Values: in.FormValues}
+	if wrong != nil {
+		var e *Error
+		if !errors.As(wrong, &e) {
+			return wrong
+		}
+		status, view.Field, view.Error = e.Status, e.Field, sentence(e)
+	}
+	view.Values.Secret = ""
+	var more []string
+	view.Groups, more = eventGroups(in.events)
+	if len(more) > 0 {
+		view.Values.More = strings.Join(more, ", ")
+	}
+	for _, name := range dialect.Names() {
+		view.Dialects = append(view.Dialects, dashboard.Choice{Value: name, Label: name + dialectHint(name), Chosen: name == in.Dialect})
+	}
+	var err error
+	if view.Numbers, err = s.numberChoices(c.UserContext(), who.Business, in.Number); err != nil {
+		return err
+	}
+	if id == 0 {
+		view.Inspector = s.freshInspector(c)
+	}
+	return s.render(c, status, view)
+}
+
+// freshInspector is the address of an inspector that nobody has used, as the caller's browser would write it.
+func (s *Server) freshInspector(c *fiber.Ctx) string {
+	base := s.publicURL
+	if base == "" {
+		base = c.BaseURL()
+	}
+	return base + "/inspect/" + models.RandomToken().Text()
+}
+
+func (s *Server) numberChoices(ctx context.Context, businessID int64, chosen string) ([]dashboard.Choice, error) {
+	ns, err := s.store.Numbers(ctx, businessID)
+	if err != nil {
+		return nil, err
+	}
+	choices := []dashboard.Choice{{Value: "", Label: "All numbers", Chosen: chosen == ""}}
+	for _, n := range ns {
+		id := strconv.FormatInt(n.ID, 10)
+		choices = append(choices, dashboard.Choice{Value: id, Label: numberText(n), Chosen: id == chosen})
+	}
+	return choices, nil
+}
+
+// dialectHint says in a word whose receivers a dialect is for.
+func dialectHint(name string) string {
+	return map[string]string{
+		"wabagate": ": everything known, Standard Webhooks",
+		"twabot":   ": for receivers written for TwaBot",
+		"platform": ": for receivers written for WhatsApp API Platform",
+		"awalchat": ": for receivers written for Awalchat",
+		"cloud":    ": the Cloud API's own envelope, for receivers written for Meta",
+	}[name]
+}
+
+// eventGroups lays the catalogue out for choosing; more are the chosen that have no box.
+func eventGroups(chosen []string) (groups []dashboard.EventGroup, more []string) {
+	everything := dashboard.EventGroup{Name: "Everything", Events: []dashboard.Choice{{Value: "*", Label: "All events", Hint: "Those of later versions too."}}}
+	messages, people, rest := dashboard.EventGroup{Name: "Messages"}, dashboard.EventGroup{Name: "Conversations and contacts"}, dashboard.EventGroup{Name: "Other"}
+	later := dashboard.EventGroup{Name: "Events that a later version will send", Later: true}
+	for _, t := range event.Catalogue() {
+		family, _, _ := strings.Cut(t.Name, ".")
+		group := &rest
+		switch {
+		case !t.Emitted:
+			group = &later
+		case family == "message":
+			group = &messages
+		case family == "conversation" || family == "contact":
+			group = &people
+		}
+		group.Events = append(group.Events, dashboard.Choice{Value: t.Name, Label: t.Name, Hint: t.Description})
+	}
+	groups = []dashboard.EventGroup{messages, people, rest, everything, later}
+	boxes := map[string]*dashboard.Choice{}
+	for g := range groups {
+		for e := range groups[g].Events {
+			boxes[groups[g].Events[e].Value] = &groups[g].Events[e]
+		}
+	}
+	for _, name := range chosen {
+		if box, ok := boxes[name]; ok {
+			box.Chosen = true
+		} else {
+			more = append(more, name)
+		}
+	}
+	return groups, more
+}

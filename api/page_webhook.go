@@ -1,0 +1,270 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"wabagate/api/dashboard"
+	"wabagate/fanout/deliver"
+	"wabagate/fanout/dialect"
+	"wabagate/fanout/event"
+	"wabagate/models"
+)
+
+const itemsPerPage = 25
+
+func (s *Server) pageWebhooks(c *fiber.Ctx, who caller) error {
+	after, err := cursor(c.Query("cursor"))
+	if err != nil {
+		return err
+	}
+	ws, next, err := s.webhooks(c.UserContext(), who.Business, after, itemsPerPage)
+	if err != nil {
+		return err
+	}
+	view := dashboard.Webhooks{Shell: shell(who, "Webhooks"), Next: next}
+	view.Notice = notices[c.Query("done")]
+	for _, w := range ws {
+		view.Items = append(view.Items, s.webhookItem(w))
+	}
+	return s.render(c, http.StatusOK, view)
+}
+
+func (s *Server) webhookItem(w models.Webhook) dashboard.WebhookItem {
+	item := dashboard.WebhookItem{ID: w.ID, Name: w.Name, URL: w.URL, Dialect: w.Dialect, Events: w.Events, Active: w.Active, FailCount: w.Health.FailCount,
+		LastTriggered: dashboard.NewWhen(w.Health.LastTriggeredAt, s.now()), Inspector: s.inspectorOf(w)}
+	if !w.Active {
+		item.Disabled = w.DisabledReason
+	}
+	return item
+}
+
+func (s *Server) pageWebhook(c *fiber.Ctx, who caller) error { return s.showWebhook(c, who, nil) }
+
+// showWebhook draws a webhook's page, with the result of a trial if there was one.
+func (s *Server) showWebhook(c *fiber.Ctx, who caller, t *trial) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	w, err := s.store.Webhook(c.UserContext(), who.Business, id)
+	if err != nil {
+		return err
+	}
+	f := models.DeliveryFilter{Limit: itemsPerPage}
+	if f.Before, err = cursor(c.Query("cursor")); err != nil {
+		return err
+	}
+	status := strings.Clone(c.Query("status"))
+	if err := narrow(&f, status); err != nil {
+		return err
+	}
+	view, err := s.webhookPage(c.UserContext(), w)
+	if err != nil {
+		return err
+	}
+	rows, next, err := s.deliveries(c.UserContext(), w.ID, f)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		view.Deliveries = append(view.Deliveries, s.deliveryItem(r))
+	}
+	if next != "" {
+		view.Next = deliveriesLink(w.ID, status, next)
+	}
+	if f.Before > 0 {
+		view.Newest = deliveriesLink(w.ID, status, "")
+	}
+	for _, name := range []string{"", "succeeded", "failed", "retrying", "pending", "held"} {
+		view.Filters = append(view.Filters, dashboard.Choice{Value: deliveriesLink(w.ID, name, ""), Label: capital(name, "All"), Chosen: name == status})
+	}
+	view.Shell = shell(who, w.Name)
+	view.Notice = notices[c.Query("done")]
+	if c.Query("done") == "created" && s.now().Sub(w.CreatedAt) < 10*time.Minute {
+		view.Notice, view.Secret = "Webhook created.", w.Secret.Text()
+	}
+	chosen := event.MessageReceived
+	if t != nil {
+		view.Trial = trialView(*t)
+		chosen = t.Event
+	}
+	view.Samples = sampleChoices(w, chosen)
+	return s.render(c, http.StatusOK, view)
+}
+
+// webhookPage is what the page says of the webhook itself.
+func (s *Server) webhookPage(ctx context.Context, w models.Webhook) (dashboard.Webhook, error) {
+	view := dashboard.Webhook{Item: s.webhookItem(w), Description: w.Description, Number: "all numbers", Created: dashboard.NewWhen(w.CreatedAt, s.now()),
+		Schedule: scheduleText(w), Timeout: timeoutOf(w).String(), Rate: "no limit", Headers: slices.Sorted(maps.Keys(w.Headers)), Signed: w.Secret != ""}
+	if w.RateLimit > 0 {
+		view.Rate = fmt.Sprintf("%d per second", w.RateLimit)
+	}
+	if w.NumberID != nil {
+		ns, err := s.store.Numbers(ctx, w.BusinessID)
+		if err != nil {
+			return view, err
+		}
+		for _, n := range ns {
+			if n.ID == *w.NumberID {
+				view.Number = numberText(n)
+			}
+		}
+	}
+	st, err := s.store.Stats(ctx, w.ID, s.now().Add(-statsHours*time.Hour))
+	if err != nil {
+		return view, err
+	}
+	view.Stats = statsCards(w.ID, st)
+	return view, nil
+}
+
+func statsCards(id int64, st models.Stats) dashboard.Stats {
+	cards := dashboard.Stats{Hours: statsHours, Total: grouped(st.Total), Successful: grouped(st.Succeeded), Failed: grouped(st.Failed), Waiting: grouped(st.Pending + st.Held),
+		Rate: "–", P50: latencyText(st.P50), P95: latencyText(st.P95),
+		SuccessfulLink: deliveriesLink(id, "succeeded", ""), FailedLink: deliveriesLink(id, "failed", ""), WaitingLink: deliveriesLink(id, "pending", "")}
+	if rate, ok := successRate(st); ok {
+		cards.HasRate, cards.Share = true, 100*rate
+		cards.Rate = strings.TrimSuffix(fmt.Sprintf("%.1f", 100*rate), ".0") + " %"
+	}
+	return cards
+}
+
+func deliveriesLink(id int64, status, cursor string) string {
+	q := url.Values{}
+	if status != "" {
+		q.Set("status", status)
+	}
+	if cursor != "" {
+		q.Set("cursor", cursor)
+	}
+	link := fmt.Sprintf("/webhooks/%d", id)
+	if len(q) > 0 {
+		link += "?" + q.Encode()
+	}
+	return link + "#deliveries"
+}
+
+func capital(word, empty string) string {
+	if word == "" {
+		return empty
+	}
+	return strings.ToUpper(word[:1]) + word[1:]
+}
+
+func numberText(n models.Number) string {
+	if n.Name != "" {
+		return fmt.Sprintf("%s (+%s)", n.Name, n.Display)
+	}
+	return "+" + n.Display
+}
+
+// scheduleText says in words when failed deliveries are tried again.
+func scheduleText(w models.Webhook) string {
+	waits, own := w.RetrySchedule, w.RetrySchedule != nil
+	if !own {
+		d, _ := dialect.Lookup(w.Dialect)
+		waits = d.Manners.Schedule
+	}
+	if len(waits) == 0 {
+		return "none"
+	}
+	text := waitsText(waits)
+	if !own {
+		text += " (the dialect's)"
+	}
+	return text
+}
+
+// waitsText writes waits as people do: 5s, 1m, 6h, 1d.
+func waitsText(waits []time.Duration) string {
+	texts := make([]string, len(waits))
+	for i, d := range waits {
+		texts[i] = fmt.Sprintf("%ds", int(d.Seconds()))
+		for _, unit := range []struct {
+			length time.Duration
+			name   string
+		}{{time.Minute, "m"}, {time.Hour, "h"}, {24 * time.Hour, "d"}} {
+			if d >= unit.length && d%unit.length == 0 {
+				texts[i] = strconv.Itoa(int(d/unit.length)) + unit.name
+			}
+		}
+	}
+	return strings.Join(texts, ", ")
+}
+
+// sampleChoices are the events that the test button offers: what the webhook's dialect has a form for.
+func sampleChoices(w models.Webhook, chosen string) []dashboard.Choice {
+	d, _ := dialect.Lookup(w.Dialect)
+	var choices []dashboard.Choice
+	for _, t := range event.Catalogue() {
+		if d.Speaks(t.Name) && t.Emitted {
+			choices = append(choices, dashboard.Choice{Value: t.Name, Label: t.Name, Chosen: t.Name == chosen})
+		}
+	}
+	return choices
+}
+
+func trialView(t trial) *dashboard.Trial {
+	return &dashboard.Trial{Event: t.Event, EventID: t.EventID, OK: t.Attempt.Outcome == string(deliver.Delivered), Status: t.Attempt.Status, Reason: t.Attempt.Reason,
+		Latency: latencyText(t.Attempt.Duration), Payload: string(t.Payload), Answer: t.Attempt.Answer}
+}
+
+func (s *Server) submitTrial(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	t, err := s.try(c.UserContext(), who.Business, id, strings.Clone(c.FormValue("event")))
+	if err != nil {
+		return err
+	}
+	return s.showWebhook(c, who, &t)
+}
+
+func (s *Server) submitRotate(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	if _, err := s.rotateSecret(c.UserContext(), who.Business, id); err != nil {
+		return err
+	}
+	return back(c, fmt.Sprintf("/webhooks/%d", id), "rotated")
+}
+
+func (s *Server) submitWebhookActive(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	on := c.FormValue("is_active") == "1"
+	if _, err := s.updateWebhook(c.UserContext(), who.Business, id, webhookChange{active: maybe[flag]{given: true, value: flag(on)}}); err != nil {
+		return err
+	}
+	done := "off"
+	if on {
+		done = "enabled"
+	}
+	return back(c, fmt.Sprintf("/webhooks/%d", id), done)
+}
+
+func (s *Server) submitWebhookDelete(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	if err := s.deleteWebhook(c.UserContext(), who.Business, id); err != nil {
+		return err
+	}
+	return back(c, "/", "deleted")
+}

@@ -1,0 +1,173 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+
+	"wabagate/api/dashboard"
+	"wabagate/fanout/deliver"
+	"wabagate/fanout/event"
+	"wabagate/models"
+)
+
+// Courier tries webhooks out and shows what a delivery's body is.
+type Courier interface {
+	Try(ctx context.Context, w models.Webhook, e event.Event) (models.Attempt, []byte, error)
+	Payload(w models.Webhook, e models.Event) ([]byte, error)
+}
+
+// Enqueuer takes work into the queue.
+type Enqueuer interface {
+	Enqueue(ctx context.Context, ws ...models.Work) error
+}
+
+// Options is what a Server is made of. Store, Directory, Courier, Queue and Guard must be set.
+type Options struct {
+	Store *models.Store
+	// Directory is refreshed after every change, so that this process sees it at once.
+	Directory *models.Directory
+	Courier   Courier
+	Queue     Enqueuer
+	// Guard judges the URLs of webhooks.
+	Guard *deliver.Guard
+	// Registry is served at /metrics; nil leaves the route out.
+	Registry prometheus.Gatherer
+	// MonitorRedis makes a client for the queue monitor, which closes it; called more than once. nil leaves /monitor out.
+	MonitorRedis func() redis.UniversalClient
+	// Ready says whether this process can do its work; nil means always.
+	Ready func(ctx context.Context) error
+	// PublicURL is the address under which people reach this server, such as https://wabagate.example.com; may be empty.
+	PublicURL string
+	// MetricsToken opens /metrics as a Bearer token; empty leaves it open.
+	MetricsToken models.Secret
+	// SecureCookies sends the session over https only.
+	SecureCookies bool
+	// Log is where failures go; nil discards.
+	Log *slog.Logger
+	// Now is the clock; nil is the wall clock.
+	Now func() time.Time
+}
+
+func (o Options) validate() error {
+	var missing []error
+	for name, absent := range map[string]bool{"Store": o.Store == nil, "Directory": o.Directory == nil, "Courier": o.Courier == nil, "Queue": o.Queue == nil, "Guard": o.Guard == nil} {
+		if absent {
+			missing = append(missing, fmt.Errorf("api: Options.%s is not set", name))
+		}
+	}
+	return errors.Join(missing...)
+}
+
+// Server answers people and their programs. Make it with New, mount it with Register and end it with Close.
+type Server struct {
+	store     *models.Store
+	directory *models.Directory
+	courier   Courier
+	queue     Enqueuer
+	guard     *deliver.Guard
+	ready     func(ctx context.Context) error
+	log       *slog.Logger
+	now       func() time.Time
+
+	publicURL  string // without a slash at the end
+	publicHost string
+	secure     bool
+	registry   prometheus.Gatherer
+	token      models.Secret
+
+	pages   *dashboard.Pages
+	monitor *monitor // nil: none
+	keys    *keyCache
+	logins  *limiter
+	hashing chan struct{}
+	bins    *bins
+
+	streams   chan struct{} // a place for each live inspector
+	closing   chan struct{}
+	closeOnce sync.Once
+}
+
+// maxStreams is how many people may watch inspectors at once in this process.
+const maxStreams = 256
+
+// New makes a Server. It starts nothing.
+func New(o Options) (*Server, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Server{store: o.Store, directory: o.Directory, courier: o.Courier, queue: o.Queue, guard: o.Guard, ready: o.Ready,
+		log: o.Log.With("component", "api"), now: o.Now, publicURL: strings.TrimSuffix(o.PublicURL, "/"), secure: o.SecureCookies,
+		registry: o.Registry, token: o.MetricsToken, keys: &keyCache{store: o.Store, now: o.Now}, logins: newLimiter(o.Now),
+		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},
+		streams: make(chan struct{}, maxStreams), closing: make(chan struct{})}
+	if s.publicURL != "" {
+		u, err := url.Parse(s.publicURL)
+		if err != nil || u.Host == "" {
+			return nil, fmt.Errorf("api: public URL %q is not an absolute address", o.PublicURL)
+		}
+		s.publicHost = u.Host
+	}
+	var err error
+	if s.pages, err = dashboard.New(); err != nil {
+		return nil, err
+	}
+	if o.MonitorRedis != nil {
+		s.monitor = newMonitor(o.MonitorRedis)
+	}
+	return s, nil
+}
+
+// Register adds every route of this room but those of RegisterOperations. The app's ErrorHandler should be this package's.
+func (s *Server) Register(app *fiber.App) {
+	s.registerMonitor(app)
+
+	client := app.Group("/api/client", s.fence)
+	s.registerLogin(client)
+	s.registerWebhooks(client)
+	s.registerSecrets(client)
+	s.registerTrials(client)
+	s.registerDeliveries(client)
+	s.registerEventTypes(client)
+	s.registerNumbers(client)
+	s.registerKeys(client)
+
+	s.registerInspector(app)
+	s.registerPages(app)
+}
+
+// Close ends live streams and the monitor's connections.
+func (s *Server) Close() error {
+	var err error
+	s.closeOnce.Do(func() {
+		close(s.closing)
+		if s.monitor != nil {
+			err = s.monitor.close()
+		}
+	})
+	return err
+}
+
+// refresh makes a change of the routes known to this process at once. Others see it within their interval, and so does
+// this one if it fails here.
+func (s *Server) refresh(ctx context.Context) {
+	if err := s.directory.Refresh(ctx); err != nil {
+		s.log.Warn("routes not refreshed yet", "error", err)
+	}
+}

@@ -1,0 +1,239 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"wabagate/fanout/deliver"
+	"wabagate/fanout/dialect"
+	"wabagate/fanout/event"
+	"wabagate/fanout/signature"
+	"wabagate/models"
+)
+
+func (s *Server) registerWebhooks(r fiber.Router) {
+	r.Get("/webhooks", s.client(s.handleWebhookList))
+	r.Post("/webhooks", s.client(s.handleWebhookCreate))
+	r.Get("/webhooks/:id<int>", s.client(s.handleWebhookGet))
+	r.Put("/webhooks/:id<int>", s.client(s.handleWebhookUpdate))
+	r.Delete("/webhooks/:id<int>", s.client(s.handleWebhookDelete))
+}
+
+// webhookJSON is a webhook as lists show it. The first eight members are those of TwaBot's page, in its order.
+type webhookJSON struct {
+	ID              int64       `json:"id"`
+	Name            string      `json:"name"`
+	URL             string      `json:"url"`
+	Events          []string    `json:"events"`
+	IsActive        int         `json:"is_active"`
+	LastTriggeredAt *event.Time `json:"last_triggered_at"`
+	FailCount       int64       `json:"fail_count"`
+	CreatedAt       event.Time  `json:"created_at"`
+
+	Description string `json:"description"`
+	NumberID    *int64 `json:"number_id"` // null: all numbers
+	Dialect     string `json:"dialect"`
+	RateLimit   int    `json:"rate_limit"` // 0: none
+	// RetrySchedule is in seconds; null is the dialect's, an empty list is none.
+	RetrySchedule []int64 `json:"retry_schedule"`
+	Timeout       int64   `json:"timeout"` // seconds
+	// Headers shows names; a value never leaves again.
+	Headers        map[string]models.Secret `json:"headers"`
+	DisabledReason string                   `json:"disabled_reason"`
+}
+
+func webhookView(w models.Webhook) webhookJSON {
+	v := webhookJSON{ID: w.ID, Name: w.Name, URL: w.URL, Events: w.Events, FailCount: w.Health.FailCount, CreatedAt: event.Time{Time: w.CreatedAt},
+		Description: w.Description, NumberID: w.NumberID, Dialect: w.Dialect, RateLimit: w.RateLimit, RetrySchedule: inSeconds(w.RetrySchedule),
+		Timeout: int64(timeoutOf(w) / time.Second), Headers: map[string]models.Secret{}, DisabledReason: w.DisabledReason}
+	if w.Active {
+		v.IsActive = 1
+	}
+	if !w.Health.LastTriggeredAt.IsZero() {
+		v.LastTriggeredAt = &event.Time{Time: w.Health.LastTriggeredAt}
+	}
+	for name := range w.Headers {
+		v.Headers[name] = ""
+	}
+	return v
+}
+
+// timeoutOf is how long an attempt may take: the webhook's own limit or its dialect's.
+func timeoutOf(w models.Webhook) time.Duration {
+	if w.Timeout > 0 {
+		return w.Timeout
+	}
+	d, _ := dialect.Lookup(w.Dialect)
+	return d.Manners.Timeout
+}
+
+func inSeconds(ds []time.Duration) []int64 {
+	if ds == nil {
+		return nil
+	}
+	seconds := make([]int64, len(ds))
+	for i, d := range ds {
+		seconds[i] = int64(d / time.Second)
+	}
+	return seconds
+}
+
+// webhooksPage is how many webhooks a list holds.
+const webhooksPage = 100
+
+func (s *Server) handleWebhookList(c *fiber.Ctx, who caller) error {
+	after, err := cursor(c.Query("cursor"))
+	if err != nil {
+		return err
+	}
+	limit, err := number("limit", c.Query("limit"), webhooksPage, 1, 200)
+	if err != nil {
+		return err
+	}
+	ws, next, err := s.webhooks(c.UserContext(), who.Business, after, limit)
+	if err != nil {
+		return err
+	}
+	list := struct {
+		Webhooks []webhookJSON `json:"webhooks"`
+		Next     string        `json:"next_cursor,omitempty"`
+	}{Webhooks: make([]webhookJSON, len(ws)), Next: next}
+	for i, w := range ws {
+		list.Webhooks[i] = webhookView(w)
+	}
+	return reply(c, http.StatusOK, list)
+}
+
+// webhooks reads one page of a business's webhooks and the cursor of the next, empty on the last.
+func (s *Server) webhooks(ctx context.Context, businessID, after int64, limit int) (ws []models.Webhook, next string, err error) {
+	ws, err = s.store.Webhooks(ctx, businessID, after, limit+1)
+	if err != nil || len(ws) <= limit {
+		return ws, "", err
+	}
+	return ws[:limit], strconv.FormatInt(ws[limit-1].ID, 10), nil
+}
+
+func (s *Server) handleWebhookCreate(c *fiber.Ctx, who caller) error {
+	ch, err := parseWebhook(c.Request().Body())
+	if err != nil {
+		return err
+	}
+	w, err := s.createWebhook(c.UserContext(), who.Business, ch)
+	if err != nil {
+		return err
+	}
+	created := struct {
+		ID      int64  `json:"id"`
+		Message string `json:"message"`
+		Secret  string `json:"secret,omitempty"`
+	}{w.ID, "Webhook created.", w.Secret.Text()}
+	return reply(c, http.StatusCreated, created)
+}
+
+func (s *Server) createWebhook(ctx context.Context, businessID int64, ch webhookChange) (models.Webhook, error) {
+	w, err := ch.newWebhook(businessID, func() string { return signature.NewRandomSecret().Text() })
+	if err != nil {
+		return w, err
+	}
+	if err := s.lookAround(ctx, businessID, ch); err != nil {
+		return w, err
+	}
+	if w, err = s.store.CreateWebhook(ctx, w); err != nil {
+		return w, err
+	}
+	s.refresh(ctx)
+	return w, nil
+}
+
+// lookAround judges what a change says about the world: where the URL leads and whose the number is.
+func (s *Server) lookAround(ctx context.Context, businessID int64, ch webhookChange) error {
+	if ch.url.given {
+		if err := s.guard.CheckURL(ctx, strings.TrimSpace(ch.url.value)); err != nil {
+			if errors.Is(err, deliver.ErrForbidden) {
+				return invalid("url", "url_forbidden", "leads to a place that webhooks may not reach: %s", err)
+			}
+			return invalid("url", codeInvalid, "%s", err)
+		}
+	}
+	if ch.number.given && !ch.number.null {
+		ns, err := s.store.Numbers(ctx, businessID)
+		if err != nil {
+			return err
+		}
+		if !owns(ns, ch.number.value) {
+			return invalid("number_id", codeInvalid, "is not one of your numbers")
+		}
+	}
+	return nil
+}
+
+func (s *Server) handleWebhookGet(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	w, err := s.store.Webhook(c.UserContext(), who.Business, id)
+	if err != nil {
+		return err
+	}
+	return reply(c, http.StatusOK, map[string]webhookJSON{"webhook": webhookView(w)})
+}
+
+func (s *Server) handleWebhookUpdate(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	ch, err := parseWebhook(c.Request().Body())
+	if err != nil {
+		return err
+	}
+	if _, err := s.updateWebhook(c.UserContext(), who.Business, id, ch); err != nil {
+		return err
+	}
+	return reply(c, http.StatusOK, message{"Webhook updated."})
+}
+
+func (s *Server) updateWebhook(ctx context.Context, businessID, id int64, ch webhookChange) (models.Webhook, error) {
+	// Whether it is there comes before what is wrong with the request, and the look around before the transaction.
+	w, err := s.store.Webhook(ctx, businessID, id)
+	if err != nil {
+		return w, err
+	}
+	if err := ch.apply(&w); err != nil {
+		return w, err
+	}
+	if err := s.lookAround(ctx, businessID, ch); err != nil {
+		return w, err
+	}
+	if w, err = s.store.UpdateWebhook(ctx, businessID, id, ch.apply); err != nil {
+		return w, err
+	}
+	s.refresh(ctx)
+	return w, nil
+}
+
+func (s *Server) handleWebhookDelete(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	if err := s.deleteWebhook(c.UserContext(), who.Business, id); err != nil {
+		return err
+	}
+	return reply(c, http.StatusOK, message{"Webhook deleted."})
+}
+
+func (s *Server) deleteWebhook(ctx context.Context, businessID, id int64) error {
+	if err := s.store.DeleteWebhook(ctx, businessID, id); err != nil {
+		return err
+	}
+	s.refresh(ctx)
+	return nil
+}

@@ -1,0 +1,288 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/hibiken/asynq"
+	queuemetrics "github.com/hibiken/asynq/x/metrics"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/redis/go-redis/v9"
+
+	"wabagate/api"
+	"wabagate/fanout"
+	"wabagate/fanout/deliver"
+	"wabagate/fanout/task"
+	"wabagate/gateway"
+	"wabagate/models"
+)
+
+// App is the wired program. New builds it, Start lets it work, Stop ends it in the order of the flow.
+type App struct {
+	cfg       Config
+	log       *slog.Logger
+	store     *models.Store
+	directory *models.Directory
+	http      *fiber.App
+	worker    *fanout.Worker
+	listener  net.Listener
+	refuge    *gateway.RedisRefuge
+	redis     redis.UniversalClient
+
+	background context.Context
+	cancel     context.CancelFunc
+	wg         sync.WaitGroup
+	closers    []closer
+	stopOnce   sync.Once
+}
+
+// closer ends one part; they run last made first.
+type closer struct {
+	name string
+	fn   func() error
+}
+
+func (a *App) onStop(name string, fn func() error) { a.closers = append(a.closers, closer{name, fn}) }
+
+// openStore opens the configured database.
+func openStore(ctx context.Context, c Config) (*models.Store, error) {
+	return models.Open(ctx, models.Options{DatabaseURL: c.DatabaseURL, Dir: c.Data, MasterKey: c.MasterKey, MaxConns: c.DBConns})
+}
+
+// New builds the program from the bottom up. Nothing is served yet.
+func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) {
+	a := &App{cfg: cfg, log: log}
+	a.background, a.cancel = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			a.Stop()
+		}
+	}()
+
+	if a.store, err = openStore(ctx, cfg); err != nil {
+		return nil, err
+	}
+	a.onStop("database", a.store.Close)
+	if pending, err := a.store.Pending(ctx); err != nil {
+		return nil, err
+	} else if pending {
+		return nil, models.ErrPendingMigrations
+	}
+	if !a.store.Embedded() && !a.store.KeysProtected() {
+		log.Warn("WABAGATE_MASTER_KEY is not set: the key that encrypts secrets lies unprotected in the database")
+	}
+
+	dial, err := a.redisDialer()
+	if err != nil {
+		return nil, err
+	}
+	if a.redis, err = dial(); err != nil {
+		return nil, err
+	}
+	a.onStop("redis", a.redis.Close)
+	if err := a.redis.Ping(ctx).Err(); err != nil {
+		return nil, fmt.Errorf("connect to Redis: %w", err)
+	}
+
+	if a.directory, err = models.NewDirectory(ctx, a.store, log); err != nil {
+		return nil, err
+	}
+	bell := task.NewBell()
+	queue := task.NewQueue(a.redis, bell)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if a.cfg.RedisURL != "" {
+		a.refuge = gateway.NewRedisRefuge(a.redis)
+	}
+
+	guard := deliver.NewGuard(cfg.AllowPrivate, cfg.AllowHTTP)
+	client := deliver.NewClient(guard, cfg.InFlight)
+	a.onStop("delivery client", func() error { client.Close(); return nil })
+	subs := fanout.NewSubscriptions(a.directory.Routes, log)
+	metrics := fanout.NewMetrics(registry)
+	courier := fanout.NewCourier(a.store, a.directory, subs, client, deliver.NewLanes(cfg.InFlight, nil), queue, log, metrics, nil)
+
+	if cfg.Roles.Worker {
+		depth := int64(0)
+		if cfg.RedisURL == "" {
+			depth = embeddedDepth
+		}
+		translator := fanout.NewTranslator(a.store, subs, queue, log, metrics, nil)
+		reconciler := fanout.NewReconciler(a.store, queue, a.redis, workerName(), depth, log, metrics)
+		a.worker, err = fanout.NewWorker(fanout.WorkerOptions{Translators: cfg.Translators, Couriers: cfg.Couriers, Grace: cfg.Grace}, dial, bell, translator, courier, reconciler, log)
+		if err != nil {
+			return nil, err
+		}
+		a.wg.Go(func() { bell.Listen(a.background, a.redis) })
+		if err := a.registerQueueMetrics(registry, dial); err != nil {
+			return nil, err
+		}
+	} else {
+		a.onStop("courier", func() error { courier.Close(); return nil })
+	}
+	a.registerBacklog(registry)
+
+	a.http = fiber.New(fiber.Config{
+		AppName: "wabagate", DisableStartupMessage: true, BodyLimit: gateway.MaxBody, ReadBufferSize: 16 << 10,
+		ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ErrorHandler: api.ErrorHandler(log),
+	})
+	if cfg.Roles.Ingress {
+		gm := gateway.NewMetrics(registry)
+		var refuge gateway.Refuge
+		if a.refuge != nil {
+			refuge = a.refuge
+		}
+		acceptor := gateway.NewAcceptor(a.store, refuge, queue, log, gm)
+		a.onStop("acceptor", func() error { acceptor.Close(); return nil })
+		gateway.Register(a.http, a.directory, acceptor, log, gm)
+	}
+	server, err := api.New(api.Options{
+		Store: a.store, Directory: a.directory, Courier: courier, Queue: queue, Guard: guard, Registry: registry,
+		MonitorRedis: func() redis.UniversalClient { c, _ := dial(); return c },
+		Ready:        a.ready, PublicURL: cfg.PublicURL, MetricsToken: cfg.MetricsToken, SecureCookies: strings.HasPrefix(cfg.PublicURL, "https://"), Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.onStop("api", server.Close)
+	server.RegisterOperations(a.http)
+	if cfg.Roles.API {
+		server.Register(a.http)
+	}
+	return a, nil
+}
+
+// embeddedDepth is how many tasks the in-process queue holds comfortably; the rest waits in the database.
+const embeddedDepth = 5000
+
+// redisDialer makes clients of the configured Redis, or of one that it starts in the process.
+func (a *App) redisDialer() (func() (redis.UniversalClient, error), error) {
+	options := func() (*redis.UniversalOptions, error) { return parseRedis(a.cfg.RedisURL.Text()) }
+	if a.cfg.RedisURL == "" {
+		embedded, o, err := startEmbeddedRedis()
+		if err != nil {
+			return nil, err
+		}
+		a.onStop("in-process queue", func() error { embedded.close(); return nil })
+		options = func() (*redis.UniversalOptions, error) { c := *o; return &c, nil }
+	}
+	return func() (redis.UniversalClient, error) {
+		o, err := options()
+		if err != nil {
+			return nil, fmt.Errorf("REDIS_URL %w", err)
+		}
+		return redis.NewUniversalClient(o), nil
+	}, nil
+}
+
+// dialed lets asynq's tools use a client of ours.
+type dialed struct{ client redis.UniversalClient }
+
+func (d dialed) MakeRedisClient() any { return d.client }
+
+func (a *App) registerQueueMetrics(r prometheus.Registerer, dial func() (redis.UniversalClient, error)) error {
+	c, err := dial()
+	if err != nil {
+		return err
+	}
+	inspector := asynq.NewInspector(dialed{c})
+	a.onStop("queue inspector", inspector.Close)
+	return r.Register(queuemetrics.NewQueueMetricsCollector(inspector))
+}
+
+func (a *App) registerBacklog(r prometheus.Registerer) {
+	gauge := func(name, help string, read func(models.Backlog) float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			ctx, cancel := context.WithTimeout(a.background, 2*time.Second)
+			defer cancel()
+			b, err := a.store.Backlog(ctx)
+			if err != nil {
+				return -1
+			}
+			return read(b)
+		}))
+	}
+	gauge("wabagate_backlog_callback_groups", "Groups of callbacks accepted and not yet translated; -1 while the database is away.", func(b models.Backlog) float64 { return float64(b.Callbacks) })
+	gauge("wabagate_backlog_delivery_groups", "Groups of deliveries unfinished, retries included; -1 while the database is away.", func(b models.Backlog) float64 { return float64(b.Deliveries) })
+	gauge("wabagate_backlog_oldest_seconds", "How long the oldest unfinished work is overdue.", func(b models.Backlog) float64 {
+		if b.OldestDue.IsZero() {
+			return 0
+		}
+		return max(0, time.Since(b.OldestDue).Seconds())
+	})
+}
+
+// ready answers nil while both stores answer.
+func (a *App) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	var errs []error
+	if err := a.store.Ping(ctx); err != nil {
+		errs = append(errs, errors.New("the database does not answer"))
+	}
+	if err := a.redis.Ping(ctx).Err(); err != nil {
+		errs = append(errs, errors.New("Redis does not answer"))
+	}
+	return errors.Join(errs...)
+}
+
+// Start serves and works until Stop. A serving error later on goes to the returned channel.
+func (a *App) Start() (<-chan error, error) {
+	a.wg.Go(func() { a.directory.Run(a.background, time.Second) })
+	if a.worker != nil {
+		if err := a.worker.Start(); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if a.listener, err = net.Listen("tcp", net.JoinHostPort(a.cfg.Host, strconv.Itoa(a.cfg.Port))); err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	failed := make(chan error, 1)
+	go func() {
+		if err := a.http.Listener(a.listener); err != nil {
+			failed <- fmt.Errorf("serve: %w", err)
+		}
+	}()
+	return failed, nil
+}
+
+// Addr is where it listens, after Start.
+func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// Stop ends the program in the order of the flow: refuse requests, finish those in hand, stop the workers, commit what
+// is left, close the stores. Each step is bounded; a second call does nothing.
+func (a *App) Stop() {
+	a.stopOnce.Do(func() {
+		if a.http != nil && a.listener != nil {
+			if err := a.http.ShutdownWithTimeout(a.cfg.Grace); err != nil {
+				a.log.Warn("requests cut off", "error", err)
+			}
+		}
+		if a.worker != nil && a.listener != nil {
+			a.worker.Stop()
+		}
+		a.cancel()
+		a.wg.Wait()
+		for i := len(a.closers) - 1; i >= 0; i-- {
+			if err := a.closers[i].fn(); err != nil && !errors.Is(err, redis.ErrClosed) {
+				a.log.Warn("did not close cleanly", "part", a.closers[i].name, "error", err)
+			}
+		}
+	})
+}
+
+func workerName() string {
+	host, _ := os.Hostname()
+	return fmt.Sprintf("%s-%d-%d", host, os.Getpid(), time.Now().UnixNano())
+}

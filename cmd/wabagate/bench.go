@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"wabagate/cmd/wabagate/bench"
+)
+
+func benchCommand() *cobra.Command {
+	var o bench.Options
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure the whole path on this machine, beside what the machine can do",
+		Long: `Measures acknowledging, draining, the whole path, its latency, idling, and what one hanging webhook costs the others,
+each beside a limit measured in the same run. Takes up to four minutes, --quick up to one.
+
+It works on the stores that DATABASE_URL and REDIS_URL name (in a database of its own, which it drops, and in a logical
+Redis database that is empty), with --throwaway on a PostgreSQL and a Redis that it starts, else on the embedded default.
+WABAGATE_TRANSLATORS, WABAGATE_COURIERS, WABAGATE_IN_FLIGHT and WABAGATE_DB_CONNS reach the gateway that is measured.
+Exits with 1 when anything was lost.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(os.Environ())
+			if err != nil {
+				return err
+			}
+			if o.Runs < 1 || o.Runs > 100 {
+				return fmt.Errorf("--runs %d: expected a number from 1 to 100", o.Runs)
+			}
+			o.DatabaseURL, o.RedisURL, o.Progress = cfg.DatabaseURL, cfg.RedisURL, cmd.ErrOrStderr()
+			report, err := bench.Run(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				e := json.NewEncoder(cmd.OutOrStdout())
+				e.SetEscapeHTML(false)
+				e.SetIndent("", "  ")
+				err = e.Encode(report)
+			} else {
+				err = report.Print(cmd.OutOrStdout())
+			}
+			if err == nil && report.Lost() > 0 {
+				err = fmt.Errorf("%d events were lost", report.Lost())
+			}
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&asJSON, "json", false, "print every figure with its limit and target as JSON")
+	f.BoolVar(&o.Quick, "quick", false, "smaller numbers, without the hanging webhook: up to a minute")
+	f.IntVar(&o.Runs, "runs", 1, "measure so often and print medians")
+	f.BoolVar(&o.Throwaway, "throwaway", false, "start a PostgreSQL and a Redis, with the durability of production, and measure on them")
+	f.StringVar(&o.Profile, "profile", "", "directory that gets a CPU profile of each gateway process")
+	cmd.AddCommand(limitCommand())
+	return cmd
+}
+
+// limitCommand is what the benchmark starts to compare with.
+func limitCommand() *cobra.Command {
+	var o bench.LimitOptions
+	cmd := &cobra.Command{Use: "limit KIND", Hidden: true, Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		o.Port, o.RedisURL = os.Getenv("PORT"), os.Getenv("REDIS_URL")
+		r, err := bench.Limit(cmd.Context(), args[0], o)
+		if err != nil || r.Seconds == 0 {
+			return err
+		}
+		return json.NewEncoder(cmd.OutOrStdout()).Encode(r)
+	}}
+	f := cmd.Flags()
+	f.StringVar(&o.URL, "url", "", "posted to")
+	f.IntVar(&o.Connections, "connections", 64, "under way at a time")
+	f.IntVar(&o.Count, "count", 0, "tasks")
+	f.DurationVar(&o.For, "for", time.Second, "time to post for")
+	return cmd
+}

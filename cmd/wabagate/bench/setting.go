@@ -1,0 +1,118 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"wabagate/fanout/signature"
+	"wabagate/models"
+)
+
+// setting is a database with businesses to measure on.
+type setting struct {
+	databaseURL, redisURL string
+	data                  string        // directory of the embedded database
+	store                 *models.Store // open with PostgreSQL only: SQLite is left to the gateway
+	single                business      // one webhook
+	healthy, troubled     business      // many webhooks; the first of troubled's hangs
+}
+
+// business is where callbacks of one number go.
+type business struct {
+	app, secret, number string
+	hooks               int
+}
+
+// prepare makes a fresh database and, in it, what the stages need, through the commands that operations use.
+func (b *bench) prepare(ctx context.Context) (_ *setting, err error) {
+	b.say.begin("prepare a database")
+	st := &setting{redisURL: b.stores.redisURL}
+	if st.databaseURL, err = b.stores.fresh(ctx); err != nil {
+		return nil, err
+	}
+	if st.data, err = os.MkdirTemp(b.dir, "data-"); err != nil {
+		return nil, err
+	}
+	if st.databaseURL != "" {
+		if _, err := b.run(ctx, "migrate", st.env(), "migrate"); err != nil {
+			return nil, err
+		}
+	}
+	ids := map[*business]int64{}
+	for i, bz := range []*business{&st.single, &st.healthy, &st.troubled} {
+		*bz = business{app: fmt.Sprintf("bench%d", i), secret: models.RandomToken().Text(), number: fmt.Sprintf("60070080090020%d", i), hooks: 1}
+		if i > 0 {
+			bz.hooks = b.s.hooks
+		}
+		out, err := b.run(ctx, "bootstrap", st.env(), "admin", "bootstrap", "--json", "--business", "Bench "+bz.app, "--email", bz.app+"@example.com",
+			"--password", models.RandomToken().Text(), "--app", bz.app, "--app-secret", bz.secret, "--verify-token", models.RandomToken().Text(),
+			"--phone-number-id", bz.number, "--display-number", fmt.Sprintf("1555010030%d", i))
+		if err != nil {
+			return nil, err
+		}
+		var made struct {
+			BusinessID int64 `json:"business_id"`
+		}
+		if err := json.Unmarshal([]byte(out), &made); err != nil || made.BusinessID == 0 {
+			return nil, fmt.Errorf("admin bootstrap printed something else than expected: %w", err)
+		}
+		ids[bz] = made.BusinessID
+	}
+	store, err := models.Open(ctx, models.Options{DatabaseURL: models.Secret(st.databaseURL), Dir: st.data, MaxConns: 2, ApplicationName: "wabagate-bench"})
+	if err != nil {
+		return nil, err
+	}
+	for bz, id := range ids {
+		for hook := range bz.hooks {
+			w := models.Webhook{BusinessID: id, Name: fmt.Sprintf("Receiver %d", hook), URL: b.receiver.address(hook), Events: []string{"message.received"},
+				Dialect: "wabagate", Secret: models.Secret(signature.NewRandomSecret().Text()), Active: true}
+			if bz == &st.troubled && hook == 0 {
+				w.URL = b.receiver.hanging()
+			}
+			if _, err := store.CreateWebhook(ctx, w); err != nil {
+				return nil, errors.Join(err, store.Close())
+			}
+		}
+	}
+	if st.databaseURL == "" {
+		err = store.Close()
+	} else {
+		st.store = store
+	}
+	b.say.end("done")
+	return st, err
+}
+
+// env points a process at the setting's stores.
+func (st *setting) env() []string {
+	env := []string{"WABAGATE_DATA=" + filepath.Clean(st.data)}
+	if st.databaseURL != "" {
+		env = append(env, "DATABASE_URL="+st.databaseURL)
+	}
+	if st.redisURL != "" {
+		env = append(env, "REDIS_URL="+st.redisURL)
+	}
+	return env
+}
+
+// commits is how many transactions the database has committed; false where it does not tell. PostgreSQL hears of the
+// last of them when their connections end, so ask while no gateway runs.
+func (st *setting) commits(ctx context.Context) (int64, bool) {
+	if st.store == nil {
+		return 0, false
+	}
+	n, err := st.store.Commits(ctx)
+	return n, err == nil && n > 0
+}
+
+// close ends our connections; the data goes with its server or directory.
+func (st *setting) close() {
+	if st.store != nil {
+		_ = st.store.Close()
+		st.store = nil
+	}
+}

@@ -1,0 +1,103 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
+)
+
+// Print writes the report for people.
+func (r *Report) Print(w io.Writer) error {
+	size, runs := "", ""
+	if r.Quick {
+		size = ", quick"
+	}
+	if r.Runs > 1 {
+		runs = fmt.Sprintf("; medians of %d runs", r.Runs)
+	}
+	fmt.Fprintf(w, "wabagate bench%s: %s; %d connections, callbacks of %d bytes with one message each%s\n", size, r.Stores, r.Connections, bodySize, runs)
+	fmt.Fprintf(w, "Everything shares this machine. Latencies leave out the first %.0f %% of the posts.\n", 100*warmUp)
+	var table bytes.Buffer
+	t := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
+	stage := ""
+	for _, f := range r.Figures() {
+		if f.Stage != stage {
+			stage = f.Stage
+			// Tabs keep the columns of all stages in line.
+			fmt.Fprintf(t, "\t\t\t\t\n%s\t\t\t\t\n", stage)
+		}
+		first := true
+		for _, row := range rowsOf(f) {
+			label, value := "", ""
+			if first {
+				label, value, first = f.Label, format(f.Value, f.Unit), false
+			}
+			fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", label, value, row.limit, row.target, row.mark)
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(table.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintln(w, "\n"+n)
+	}
+	return nil
+}
+
+type row struct{ limit, target, mark string }
+
+// rowsOf has a row for each comparison, and one for a figure without any.
+func rowsOf(f Figure) []row {
+	if len(f.Against) == 0 {
+		return []row{{}}
+	}
+	var rows []row
+	for _, c := range f.Against {
+		x := row{target: c.Target}
+		if c.Limit != nil {
+			x.limit = fmt.Sprintf("%.2f × %s (%s)", c.Limit.Ratio, format(c.Limit.Value, f.Unit), c.Limit.Label)
+		}
+		if c.Met != nil {
+			x.mark = "short"
+			if *c.Met {
+				x.mark = "pass"
+			}
+		}
+		rows = append(rows, x)
+	}
+	return rows
+}
+
+// format writes three significant digits or so.
+func format(v float64, unit string) string {
+	var s string
+	switch {
+	case v == math.Trunc(v) || v >= 100:
+		s = humanize.Comma(int64(math.Round(v)))
+	case v >= 10:
+		s = fmt.Sprintf("%.1f", v)
+	case v >= 1:
+		s = fmt.Sprintf("%.2f", v)
+	default:
+		s = fmt.Sprintf("%.3f", v)
+	}
+	switch unit {
+	case "":
+		return s
+	case "/s":
+		return s + "/s"
+	}
+	return s + " " + unit
+}
+
+func perSecond(v float64) string { return format(v, "/s") }

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lmittmann/tint"
+
+	"wabagate/models"
+)
+
+// Config is what the environment says. Only this file reads it.
+type Config struct {
+	DatabaseURL  models.Secret
+	RedisURL     models.Secret
+	Port         int
+	Host         string
+	Data         string
+	Roles        Roles
+	AllowPrivate []netip.Prefix
+	AllowHTTP    bool
+	MasterKey    models.Secret
+	PublicURL    string
+	MetricsToken models.Secret
+	LogLevel     slog.Level
+	LogFormat    string
+	DBConns      int
+	Translators  int
+	Couriers     int
+	InFlight     int
+	Grace        time.Duration
+	// Profile is where a CPU profile goes; set by wabagate bench --profile only.
+	Profile string
+}
+
+// Embedded says whether neither a database nor a Redis was named.
+func (c Config) Embedded() bool { return c.DatabaseURL == "" && c.RedisURL == "" }
+
+// Roles is what a process does.
+type Roles struct{ Ingress, API, Worker bool }
+
+func parseRoles(s string) (Roles, error) {
+	var r Roles
+	for name := range strings.SplitSeq(s, ",") {
+		switch strings.TrimSpace(name) {
+		case "ingress":
+			r.Ingress = true
+		case "api":
+			r.API = true
+		case "worker":
+			r.Worker = true
+		default:
+			return r, fmt.Errorf("unknown role %q: the roles are ingress, api and worker", name)
+		}
+	}
+	return r, nil
+}
+
+// setting is one key of the environment. The README's table is made from these.
+type setting struct {
+	key  string
+	zero string // what an unset key means
+	help string
+	set  func(*Config, string) error
+}
+
+func settings() []setting {
+	return []setting{
+		{"DATABASE_URL", "embedded SQLite", "PostgreSQL 15 or newer, `postgres://user:password@host:5432/name?sslmode=…`", func(c *Config, v string) error {
+			u, err := url.Parse(v)
+			if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") || u.Host == "" {
+				return fmt.Errorf("is not a PostgreSQL address: expected postgres://user:password@host:5432/name")
+			}
+			c.DatabaseURL = models.Secret(v)
+			return nil
+		}},
+		{"REDIS_URL", "in-process queue", "Redis 7 or newer: `redis://` or `rediss://user:password@host:6379/0`; several hosts separated by commas are a Cluster; `?master_name=…` makes the hosts Sentinels", func(c *Config, v string) error {
+			if _, err := parseRedis(v); err != nil {
+				return err
+			}
+			c.RedisURL = models.Secret(v)
+			return nil
+		}},
+		{"PORT", "8080", "port of everything HTTP", func(c *Config, v string) (err error) { c.Port, err = number(v, 1, 65535); return err }},
+		{"WABAGATE_HOST", "all addresses", "address to listen on", func(c *Config, v string) error { c.Host = v; return nil }},
+		{"WABAGATE_DATA", "./data", "directory of the embedded database", func(c *Config, v string) error { c.Data = v; return nil }},
+		{"WABAGATE_ROLES", "ingress,api,worker", "what this process does; `--roles` wins", func(c *Config, v string) (err error) { c.Roles, err = parseRoles(v); return err }},
+		{"WABAGATE_ALLOW_PRIVATE", "none; loopback when embedded", "CIDRs, separated by commas, that customer URLs may reach although they are not public", func(c *Config, v string) error {
+			c.AllowPrivate = []netip.Prefix{}
+			for s := range strings.SplitSeq(v, ",") {
+				p, err := netip.ParsePrefix(strings.TrimSpace(s))
+				if err != nil {
+					a, err := netip.ParseAddr(strings.TrimSpace(s))
+					if err != nil {
+						return fmt.Errorf("%q is neither a CIDR such as 10.0.0.0/8 nor an address", s)
+					}
+					p = netip.PrefixFrom(a, a.BitLen())
+				}
+				c.AllowPrivate = append(c.AllowPrivate, p.Masked())
+			}
+			return nil
+		}},
+		{"WABAGATE_ALLOW_HTTP", "false", "lets customer URLs be plain http outside the allow-list too", func(c *Config, v string) (err error) { c.AllowHTTP, err = boolean(v); return err }},
+		{"WABAGATE_MASTER_KEY", "data key unprotected", "protects the key that secrets in the database are encrypted with; any long random text, the same for every process", func(c *Config, v string) error {
+			if len(v) < 16 {
+				return fmt.Errorf("is too short: at least 16 characters, such as the output of: openssl rand -base64 32")
+			}
+			c.MasterKey = models.Secret(v)
+			return nil
+		}},
+		{"WABAGATE_PUBLIC_URL", "http://localhost:PORT", "how people reach the gateway; https makes cookies secure", func(c *Config, v string) error {
+			u, err := url.Parse(v)
+			if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+				return fmt.Errorf("is not an address such as https://gateway.example.com")
+			}
+			c.PublicURL = strings.TrimSuffix(v, "/")
+			return nil
+		}},
+		{"WABAGATE_METRICS_TOKEN", "/metrics is open", "`/metrics` needs this bearer token", func(c *Config, v string) error { c.MetricsToken = models.Secret(v); return nil }},
+		{"WABAGATE_LOG_LEVEL", "info", "debug, info, warn or error; debug has a line for every attempt", func(c *Config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
+		{"WABAGATE_LOG_FORMAT", "text on a terminal, else json", "text or json", func(c *Config, v string) error {
+			if v != "text" && v != "json" {
+				return fmt.Errorf("is %q: expected text or json", v)
+			}
+			c.LogFormat = v
+			return nil
+		}},
+		{"WABAGATE_DB_CONNS", "16", "connections to PostgreSQL", func(c *Config, v string) (err error) { c.DBConns, err = number(v, 2, 1000); return err }},
+		{"WABAGATE_TRANSLATORS", "4", "groups of callbacks translated at once", func(c *Config, v string) (err error) { c.Translators, err = number(v, 1, 256); return err }},
+		{"WABAGATE_COURIERS", "64", "groups of deliveries under way at once", func(c *Config, v string) (err error) { c.Couriers, err = number(v, 1, 4096); return err }},
+		{"WABAGATE_IN_FLIGHT", "32", "requests in flight to one webhook, per process", func(c *Config, v string) (err error) { c.InFlight, err = number(v, 1, 1024); return err }},
+		{"WABAGATE_GRACE", "20s", "how long a stop waits for what is in hand", func(c *Config, v string) error {
+			d, err := time.ParseDuration(v)
+			if err != nil || d <= 0 {
+				return fmt.Errorf("is %q: expected a duration such as 20s", v)
+			}
+			c.Grace = d
+			return nil
+		}},
+	}
+}
+
+// loadConfig reads an environment as os.Environ gives it. An unknown WABAGATE_ key or a malformed value is an error of
+// one line that never repeats a secret.
+func loadConfig(environ []string) (Config, error) {
+	c := Config{Port: 8080, Data: "./data", Roles: Roles{true, true, true}, Grace: 20 * time.Second}
+	known := settings()
+	for _, kv := range environ {
+		key, value, _ := strings.Cut(kv, "=")
+		if key == "WABAGATE_TEST_PROFILE" {
+			c.Profile = value
+		}
+		i := slices.IndexFunc(known, func(s setting) bool { return s.key == key })
+		if i < 0 {
+			if strings.HasPrefix(key, "WABAGATE_") && !strings.HasPrefix(key, "WABAGATE_TEST_") {
+				return c, fmt.Errorf("%s is not a setting; see wabagate serve --help for the list", key)
+			}
+			continue
+		}
+		if value == "" {
+			continue
+		}
+		if err := known[i].set(&c, value); err != nil {
+			return c, fmt.Errorf("%s %w", key, err)
+		}
+	}
+	if c.PublicURL == "" {
+		c.PublicURL = fmt.Sprintf("http://localhost:%d", c.Port)
+	}
+	if c.AllowPrivate == nil && c.Embedded() {
+		c.AllowPrivate = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	}
+	return c, nil
+}
+
+// settingsHelp is the list of settings for people.
+func settingsHelp() string {
+	var b strings.Builder
+	b.WriteString("Settings (environment):\n")
+	for _, s := range settings() {
+		fmt.Fprintf(&b, "  %-24s %s (unset: %s)\n", s.key, strings.ReplaceAll(s.help, "`", ""), s.zero)
+	}
+	return b.String()
+}
+
+func number(v string, low, high int) (int, error) {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < low || n > high {
+		return 0, fmt.Errorf("is %q: expected a number from %d to %d", v, low, high)
+	}
+	return n, nil
+}
+
+func boolean(v string) (bool, error) {
+	b, err := strconv.ParseBool(v)
+	if err != nil {
+		return false, fmt.Errorf("is %q: expected true or false", v)
+	}
+	return b, nil
+}
+
+// newLogger writes for people on a terminal and for machines elsewhere.
+func (c Config) newLogger(w io.Writer) *slog.Logger {
+	format := c.LogFormat
+	if format == "" {
+		format = "json"
+		if f, ok := w.(*os.File); ok {
+			if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+				format = "text"
+			}
+		}
+	}
+	if format == "text" {
+		return slog.New(tint.NewHandler(w, &tint.Options{Level: c.LogLevel, TimeFormat: time.TimeOnly}))
+	}
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: c.LogLevel}))
+}

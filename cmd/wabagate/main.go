@@ -1,0 +1,40 @@
+// Command wabagate is the gateway: serve runs it, demo runs it with a demo business, migrate and admin prepare it,
+// simulate plays WhatsApp, bench measures the whole path.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := newCommand().ExecuteContext(ctx); err != nil {
+		if !errors.Is(err, errSaid) {
+			fmt.Fprintln(os.Stderr, "wabagate:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// errSaid ends a command whose trouble was already told.
+var errSaid = errors.New("said")
+
+func newCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "wabagate",
+		Short:         "WhatsApp Business API gateway: callbacks in, signed events out",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(serveCommand(), demoCommand(), migrateCommand(), adminCommand(), simulateCommand(), benchCommand())
+	return root
+}

@@ -1,0 +1,286 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"github.com/stretchr/testify/require"
+
+	"wabagate/fanout/fanouttest"
+	"wabagate/fanout/signature"
+	"wabagate/models"
+	"wabagate/waba"
+	"wabagate/waba/simulator"
+)
+
+// A signed callback goes in, a signed delivery comes out, in every dialect, and each product's own recipe accepts it.
+func TestEveryDialectEndToEnd(t *testing.T) {
+	recipes, err := filepath.Abs("../../fanout/dialect/testdata/recipes")
+	require.NoError(t, err)
+	for name, config := range stores {
+		t.Run(name, func(t *testing.T) {
+			w := startWhole(t, config(t))
+			receivers := map[string]*fanouttest.Receiver{}
+			secrets := map[string]string{}
+			for _, d := range []string{"wabagate", "twabot", "platform", "awalchat", "cloud"} {
+				receivers[d] = fanouttest.NewReceiver(t, nil)
+				secrets[d] = signature.NewRandomSecret().Text()
+				if d == "twabot" {
+					secrets[d] = "my_secret_key_123"
+				}
+				w.webhook(models.Webhook{Name: d, URL: receivers[d].URL + "/hook", Dialect: d, Secret: models.Secret(secrets[d])})
+			}
+			sim := simulator.New(simulator.Options{PhoneNumberID: testPNID, WABAID: testWABA, DisplayPhoneNumber: "15550100200"})
+			awkward := sim.Text("15550177321", "آدا \u2028", "مرحبا 👋🏽 <b>\"&'</b> \\ \u2028 \t line\nbreak é")
+			require.Equal(t, http.StatusOK, w.post("a", sim.Callback(awkward)))
+			status := fmt.Appendf(nil, `{"object":"whatsapp_business_account","entry":[{"id":"%s","changes":[{"value":{"messaging_product":"whatsapp","metadata":{"phone_number_id":"%s"},"statuses":[{"id":"wamid.OUT1","status":"failed","timestamp":"1793491302","recipient_id":"15550177321","errors":[{"code":131026,"title":"Message undeliverable"}]}]},"field":"messages"}]}]}`, testWABA, testPNID)
+			require.Equal(t, http.StatusOK, w.post("a", status))
+			for d, r := range receivers {
+				want := 4 // contact.created, conversation.created, message.received, message.report
+				if d == "cloud" {
+					want = 2 // what the platform itself sent
+				}
+				got := r.Wait(t, want, 15*time.Second)
+				require.Len(t, got, want, d)
+				wh, err := standardwebhooks.NewWebhook(secrets[d])
+				if d == "twabot" {
+					wh, err = standardwebhooks.NewWebhookRaw([]byte(secrets[d]))
+				}
+				require.NoError(t, err)
+				for _, one := range got {
+					require.NoError(t, wh.Verify(one.Body, one.Header), "%s: %s", d, one.Body)
+					require.NotContains(t, string(one.Body), `\u003c`)
+				}
+				switch d {
+				case "twabot":
+					requireRecipe(t, "node", filepath.Join(recipes, "twabot.js"), got, secrets[d])
+				case "platform":
+					requireRecipe(t, "node", filepath.Join(recipes, "platform.js"), got, secrets[d])
+					requireRecipe(t, "python3", filepath.Join(recipes, "platform.py"), got, secrets[d])
+				case "awalchat":
+					requireRecipe(t, "node", filepath.Join(recipes, "awalchat.js"), got, secrets[d])
+				case "cloud":
+					for _, one := range got {
+						require.True(t, waba.Verify(one.Body, one.Header.Get(waba.SignatureHeader), []byte(secrets[d])))
+						parsed, err := waba.Parse(one.Body)
+						require.NoError(t, err)
+						require.Len(t, parsed.Changes, 1)
+						require.Equal(t, testPNID, parsed.Changes[0].PhoneNumberID)
+					}
+				}
+			}
+		})
+	}
+}
+
+// requireRecipe runs a product's own verification sample over deliveries.
+func requireRecipe(t *testing.T, interpreter, script string, ds []fanouttest.Delivery, secret string) {
+	t.Helper()
+	program, err := exec.LookPath(interpreter)
+	require.NoError(t, err, "%s runs the product's own verification sample", interpreter)
+	type delivery struct {
+		Body    string            `json:"body"`
+		Headers map[string]string `json:"headers"`
+		Secret  string            `json:"secret"`
+	}
+	var in []delivery
+	for _, d := range ds {
+		one := delivery{Body: string(d.Body), Headers: map[string]string{}, Secret: secret}
+		for k := range d.Header {
+			one.Headers[strings.ToLower(k)] = d.Header.Get(k)
+		}
+		in = append(in, one)
+	}
+	b, err := json.Marshal(in)
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), program, script)
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(b), os.Stderr
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var verdicts []bool
+	require.NoError(t, json.Unmarshal(out, &verdicts))
+	require.Len(t, verdicts, len(ds))
+	for i, ok := range verdicts {
+		require.True(t, ok, "%s refuses %s", filepath.Base(script), ds[i].Body)
+	}
+}
+
+// The same thousand facts, three times, in other batches and another order, from two apps: a thousand events.
+func TestAThousandFactsThreeTimes(t *testing.T) {
+	for name, config := range stores {
+		t.Run(name, func(t *testing.T) {
+			w := startWhole(t, config(t))
+			r := fanouttest.NewReceiver(t, nil)
+			w.webhook(models.Webhook{Name: "crm", URL: r.URL, Events: []string{"message.received", "message.report"}})
+			sim := simulator.New(simulator.Options{PhoneNumberID: testPNID, WABAID: testWABA, Contacts: 60, Mix: simulator.Mix{Messages: 1, Statuses: 3, Failed: 0.02}})
+			var facts []simulator.Fact
+			seen := map[string]bool{}
+			for len(facts) < 1000 {
+				f := sim.Next()
+				if !seen[f.ID] && f.Kind != simulator.KindError {
+					seen[f.ID] = true
+					facts = append(facts, f)
+				}
+			}
+			rng := rand.New(rand.NewPCG(7, 7))
+			posts := make(chan func(), 16)
+			done := make(chan struct{})
+			for range 8 { // the platform posts in parallel
+				go func() {
+					for p := range posts {
+						p()
+					}
+					done <- struct{}{}
+				}()
+			}
+			for round, most := range []int{1, 7, 40} {
+				for i, batch := range simulator.Rebatch(facts, rng, most) {
+					app := []string{"a", "b"}[(i+round)%2]
+					body := sim.Callback(batch...)
+					posts <- func() {
+						if status := w.post(app, body); status != http.StatusOK {
+							t.Errorf("callback answered %d", status)
+						}
+					}
+				}
+			}
+			close(posts)
+			for range 8 {
+				<-done
+			}
+			r.Wait(t, 1000, 60*time.Second)
+			w.idle(30 * time.Second)
+			counts := r.Counts()
+			require.Len(t, counts, 1000)
+			for id, n := range counts {
+				require.Equal(t, 1, n, id)
+			}
+			w.requireSequences(r.Got())
+		})
+	}
+}
+
+// idle waits until nothing is unfinished.
+func (w *whole) idle(limit time.Duration) {
+	w.t.Helper()
+	require.Eventually(w.t, func() bool {
+		b, err := w.store.Backlog(w.t.Context())
+		return err == nil && b.Callbacks == 0 && b.Deliveries == 0
+	}, limit, 20*time.Millisecond, "work left over")
+}
+
+// requireSequences: within a conversation every sequence is different.
+func (w *whole) requireSequences(ds []fanouttest.Delivery) {
+	w.t.Helper()
+	seen := map[[2]int64]string{}
+	for _, d := range ds {
+		var body struct {
+			ID   string
+			Data struct {
+				Sequence     int64
+				Conversation *struct{ ID int64 }
+			}
+		}
+		require.NoError(w.t, json.Unmarshal(d.Body, &body))
+		if body.Data.Conversation == nil {
+			continue
+		}
+		require.Positive(w.t, body.Data.Sequence)
+		k := [2]int64{body.Data.Conversation.ID, body.Data.Sequence}
+		if other, taken := seen[k]; taken {
+			require.Equal(w.t, other, body.ID, "two events with sequence %v", k)
+		}
+		seen[k] = body.ID
+	}
+}
+
+// A callback for a number that nobody connected is kept and processed when somebody does.
+func TestACallbackWaitsForItsNumber(t *testing.T) {
+	for name, config := range stores {
+		t.Run(name, func(t *testing.T) {
+			w := startWhole(t, config(t))
+			r := fanouttest.NewReceiver(t, nil)
+			w.webhook(models.Webhook{Name: "crm", URL: r.URL, Events: []string{"message.received"}})
+			require.Equal(t, http.StatusOK, w.post("a", textCallback("999000", "15550177321", "wamid.early", "anybody there?")))
+			w.idle(10 * time.Second)
+			require.Empty(t, r.Got())
+			_, err := w.store.CreateNumber(t.Context(), models.Number{BusinessID: w.made.BusinessID, PhoneNumberID: "999000", Display: "1555"})
+			require.NoError(t, err)
+			got := r.Wait(t, 1, 15*time.Second)
+			require.Contains(t, string(got[0].Body), "wamid.early")
+		})
+	}
+}
+
+// Retries, Retry-After, final answers, redirects, 410: what the answer means, seen from outside.
+func TestManners(t *testing.T) {
+	for name, config := range stores {
+		t.Run(name, func(t *testing.T) {
+			w := startWhole(t, config(t))
+			elsewhere := fanouttest.NewReceiver(t, nil)
+			failing := map[string]int{}
+			flaky := fanouttest.NewReceiver(t, func(rw http.ResponseWriter, _ *http.Request, d fanouttest.Delivery) {
+				if failing[d.ID()]++; failing[d.ID()] == 1 {
+					rw.WriteHeader(http.StatusInternalServerError)
+					_, _ = fmt.Fprint(rw, "boom\x00 \xff")
+				}
+			})
+			redirecting := fanouttest.NewReceiver(t, func(rw http.ResponseWriter, q *http.Request, _ fanouttest.Delivery) {
+				http.Redirect(rw, q, elsewhere.URL, http.StatusTemporaryRedirect)
+			})
+			gone := fanouttest.NewReceiver(t, func(rw http.ResponseWriter, _ *http.Request, _ fanouttest.Delivery) { rw.WriteHeader(http.StatusGone) })
+			once := []time.Duration{time.Second}
+			fh := w.webhook(models.Webhook{Name: "flaky", URL: flaky.URL, Events: []string{"message.received"}, RetrySchedule: once})
+			rh := w.webhook(models.Webhook{Name: "redirecting", URL: redirecting.URL, Events: []string{"message.received"}, RetrySchedule: []time.Duration{}})
+			gh := w.webhook(models.Webhook{Name: "gone", URL: gone.URL, Events: []string{"message.received"}})
+			require.Equal(t, http.StatusOK, w.post("a", textCallback(testPNID, "15550177321", "wamid.m1", "one")))
+			require.Eventually(t, func() bool { return len(flaky.Got()) == 2 }, 15*time.Second, 10*time.Millisecond)
+			w.idle(15 * time.Second)
+			require.Equal(t, flaky.Got()[0].Body, flaky.Got()[1].Body, "a retry sends the same bytes")
+			require.Equal(t, flaky.Got()[0].ID(), flaky.Got()[1].ID())
+			require.Empty(t, elsewhere.Got(), "redirects are not followed")
+
+			rows, err := w.store.Deliveries(t.Context(), fh.ID, models.DeliveryFilter{})
+			require.NoError(t, err)
+			require.Len(t, rows, 1)
+			require.Equal(t, models.Succeeded, rows[0].State)
+			detail, err := w.store.Delivery(t.Context(), w.made.BusinessID, rows[0].EventID, fh.ID)
+			require.NoError(t, err)
+			require.Len(t, detail.Attempts, 2)
+			require.Equal(t, http.StatusInternalServerError, detail.Attempts[0].Status)
+			require.Contains(t, detail.Attempts[0].Answer, "boom")
+
+			rows, err = w.store.Deliveries(t.Context(), rh.ID, models.DeliveryFilter{})
+			require.NoError(t, err)
+			require.Equal(t, models.Failed, rows[0].State)
+			require.Contains(t, *rows[0].LastReason, "redirect")
+
+			hook, err := w.store.Webhook(t.Context(), w.made.BusinessID, gh.ID)
+			require.NoError(t, err)
+			require.False(t, hook.Active)
+			require.Contains(t, hook.DisabledReason, "410")
+			require.EqualValues(t, 1, hook.Health.FailCount)
+			hook, err = w.store.Webhook(t.Context(), w.made.BusinessID, fh.ID)
+			require.NoError(t, err)
+			require.EqualValues(t, 0, hook.Health.FailCount, "a success resets the count")
+			require.False(t, hook.Health.LastTriggeredAt.IsZero())
+
+			// What comes while a webhook is off is held for its owner.
+			require.Equal(t, http.StatusOK, w.post("a", textCallback(testPNID, "15550177321", "wamid.m2", "two")))
+			require.Eventually(t, func() bool {
+				rows, err := w.store.Deliveries(t.Context(), gh.ID, models.DeliveryFilter{})
+				return err == nil && len(rows) == 2 && rows[0].State == models.Held
+			}, 10*time.Second, 20*time.Millisecond)
+		})
+	}
+}

@@ -1,0 +1,309 @@
+package fanout
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"wabagate/fanout/deliver"
+	"wabagate/fanout/event"
+	"wabagate/fanout/signature"
+	"wabagate/models"
+	"wabagate/models/group"
+)
+
+// Poster makes one attempt.
+type Poster interface {
+	Post(ctx context.Context, r deliver.Request) deliver.Answer
+}
+
+// Refresher reloads the routes if they have changed.
+type Refresher interface {
+	Refresh(ctx context.Context) error
+}
+
+// Courier attempts deliveries and settles what became of them.
+type Courier struct {
+	store   *models.Store
+	routes  Refresher
+	subs    *Subscriptions
+	post    Poster
+	lanes   *deliver.Lanes
+	queue   Enqueuer
+	log     *slog.Logger
+	m       *Metrics
+	settles *group.Committer[models.Result]
+	now     func() time.Time
+}
+
+// NewCourier makes a courier; Close ends it. A nil now is the wall clock.
+func NewCourier(store *models.Store, routes Refresher, subs *Subscriptions, post Poster, lanes *deliver.Lanes, queue Enqueuer, log *slog.Logger, m *Metrics, now func() time.Time) *Courier {
+	if now == nil {
+		now = time.Now
+	}
+	c := &Courier{store: store, routes: routes, subs: subs, post: post, lanes: lanes, queue: queue, log: log.With("component", "courier"), m: m, now: now}
+	c.settles = group.New(group.Options[models.Result]{MaxItems: 64, Linger: settleLinger}, c.settle)
+	return c
+}
+
+// settleLinger lets the results of several tasks share a commit while the courier is busy.
+const settleLinger = 4 * time.Millisecond
+
+// Close commits what is still to be settled.
+func (c *Courier) Close() { c.settles.Close() }
+
+// dueSlack covers the queue's clock, which counts whole seconds.
+const dueSlack = 2 * time.Second
+
+// flushEvery bounds how long the result of a finished attempt waits for the rest of its group.
+const flushEvery = 200 * time.Millisecond
+
+// Attempt does one piece of delivery work: every delivery of it that is pending and due gets one request, its own
+// outcome and, if it failed, its own next try. It returns deliver.ErrSlow when the webhook hangs and some were left
+// for later, which costs them no attempt.
+func (c *Courier) Attempt(ctx context.Context, w models.Work) error {
+	if c.lanes.Closed(w.WebhookID) {
+		c.m.postponed.Add(float64(len(w.Members)))
+		return deliver.ErrSlow
+	}
+	sub, ok := c.subs.current().byID[w.WebhookID]
+	if !ok {
+		// Made a moment ago by another process, or deleted.
+		if err := c.routes.Refresh(ctx); err != nil {
+			return err
+		}
+		if sub, ok = c.subs.current().byID[w.WebhookID]; !ok {
+			return c.settles.Do(ctx, models.Result{Done: w.ID, WebhookID: w.WebhookID})
+		}
+	}
+	due, err := c.store.LoadGroup(ctx, w.WebhookID, w.Members, c.now().Add(dueSlack))
+	if err != nil {
+		return err
+	}
+	if !sub.webhook.Active {
+		held := models.Result{Done: w.ID, WebhookID: w.WebhookID}
+		for _, d := range due {
+			held.Updates = append(held.Updates, models.DeliveryUpdate{EventID: d.Event.ID, State: models.Held, Attempts: d.Attempts, DueAt: c.now()})
+		}
+		return c.settles.Do(ctx, held)
+	}
+	return c.attemptAll(ctx, w, sub, due)
+}
+
+// attemptAll makes the attempts side by side and settles them as they finish.
+func (c *Courier) attemptAll(ctx context.Context, w models.Work, sub *subscription, due []models.Due) error {
+	var (
+		next    = make(chan models.Due)
+		results = make(chan attempted)
+		workers sync.WaitGroup
+	)
+	for range min(len(due), c.lanes.Width()) {
+		workers.Go(func() {
+			for d := range next {
+				results <- c.attempt(ctx, sub, d)
+			}
+		})
+	}
+	go func() {
+		for _, d := range due {
+			next <- d
+		}
+		close(next)
+		workers.Wait()
+		close(results)
+	}()
+
+	r := models.Result{WebhookID: w.WebhookID}
+	var left int
+	var settleErr error
+	flush := func() {
+		if err := c.settles.Do(ctx, r); err != nil && settleErr == nil {
+			settleErr = err
+		}
+		r = models.Result{WebhookID: w.WebhookID}
+	}
+	var timer <-chan time.Time
+	for open := true; open; {
+		select {
+		case a, ok := <-results:
+			switch {
+			case !ok:
+				open = false
+			case a.left:
+				left++
+			default:
+				r.Attempts, r.Updates, r.Next = append(r.Attempts, a.attempt), append(r.Updates, a.update), append(r.Next, a.next...)
+				if timer == nil {
+					timer = time.After(flushEvery)
+				}
+			}
+		case <-timer:
+			timer = nil
+			flush()
+		}
+	}
+	if left == 0 && ctx.Err() == nil {
+		r.Done = w.ID
+	}
+	if r.Done != 0 || len(r.Attempts) > 0 {
+		flush()
+	}
+	switch {
+	case settleErr != nil:
+		return settleErr
+	case left > 0:
+		c.m.postponed.Add(float64(left))
+		return deliver.ErrSlow
+	}
+	return ctx.Err()
+}
+
+// attempted is the result of one delivery's turn.
+type attempted struct {
+	left    bool // no attempt was made
+	attempt models.Attempt
+	update  models.DeliveryUpdate
+	next    []models.Work
+}
+
+func (c *Courier) attempt(ctx context.Context, sub *subscription, d models.Due) attempted {
+	pass, err := c.lanes.Enter(ctx, sub.webhook.ID)
+	if err != nil {
+		return attempted{left: true}
+	}
+	started := c.now()
+	answer, verdict := c.send(ctx, sub, eventOf(d.Event))
+	pass.Leave()
+	if answer.Err != nil && ctx.Err() != nil {
+		return attempted{left: true} // we are stopping; the receiver is not to blame
+	}
+	n := d.Attempts + 1
+	a := attempted{
+		attempt: models.Attempt{EventID: d.Event.ID, WebhookID: sub.webhook.ID, N: n, StartedAt: started, Duration: answer.Duration,
+			Status: answer.Status, Outcome: string(verdict.Outcome), Reason: verdict.Reason, Answer: string(answer.Body)},
+		update: models.DeliveryUpdate{EventID: d.Event.ID, Attempts: n, DueAt: started},
+	}
+	c.m.attempts.WithLabelValues(string(verdict.Outcome)).Inc()
+	c.m.duration.Observe(answer.Duration.Seconds())
+	level := slog.LevelDebug
+	switch {
+	case verdict.Outcome == deliver.Delivered:
+		a.update.State = models.Succeeded
+		c.m.age.Observe(c.now().Sub(d.Event.CreatedAt).Seconds())
+	default:
+		level = slog.LevelInfo
+		a.update.FailedAt = started
+		wait, again := deliver.Next(sub.schedule, n, verdict, rand.Float64())
+		if again {
+			a.update.State, a.update.DueAt = models.Pending, c.now().Add(wait)
+			a.next = []models.Work{{ID: c.store.NextID(), Kind: models.Deliver, Priority: models.Report, WebhookID: sub.webhook.ID, DueAt: a.update.DueAt, Members: []int64{d.Event.ID}}}
+		} else {
+			a.update.State = models.Failed
+		}
+		if verdict.Disable {
+			c.disable(ctx, sub.webhook.ID, verdict.Reason)
+		}
+	}
+	if c.log.Enabled(ctx, level) {
+		c.log.Log(ctx, level, "attempt", "event_id", event.Key(d.Event.Key).EventID(), "type", d.Event.Type, "webhook_id", sub.webhook.ID,
+			"attempt", n, "status_code", answer.Status, "duration_ms", answer.Duration.Milliseconds(), "outcome", verdict.Outcome)
+	}
+	return a
+}
+
+func (c *Courier) disable(ctx context.Context, webhookID int64, reason string) {
+	if err := c.store.DisableWebhook(ctx, webhookID, reason); err != nil {
+		c.log.Error("webhook not disabled", "webhook_id", webhookID, "error", err)
+		return
+	}
+	c.log.Warn("webhook disabled", "webhook_id", webhookID, "reason", reason)
+	if err := c.routes.Refresh(ctx); err != nil {
+		c.log.Warn("routes not refreshed", "error", err)
+	}
+}
+
+// send renders, signs and posts.
+func (c *Courier) send(ctx context.Context, sub *subscription, e event.Event) (deliver.Answer, deliver.Verdict) {
+	body, err := sub.dialect.Render(nil, e)
+	if err != nil {
+		return deliver.Answer{Err: err}, deliver.Verdict{Outcome: deliver.Broken, Final: true, Reason: "the event has no form in this dialect: " + err.Error()}
+	}
+	header := sub.header.Clone()
+	sub.dialect.Headers(header, signature.Message{ID: e.ID, Timestamp: c.now(), Body: body}, sub.secrets)
+	answer := c.post.Post(ctx, deliver.Request{URL: sub.url, Header: header, Body: body, Timeout: sub.timeout})
+	if answer.Err != nil {
+		return answer, deliver.JudgeError(answer.Err, sub.timeout)
+	}
+	m := sub.dialect.Manners
+	return answer, deliver.Judge(answer.Status, answer.Header, m.Success, m.Final, c.now())
+}
+
+// Payload is the body that a webhook gets for an event; the same bytes on every attempt.
+func (c *Courier) Payload(w models.Webhook, e models.Event) ([]byte, error) {
+	sub, err := newSubscription(w)
+	if err != nil {
+		return nil, err
+	}
+	return sub.dialect.Render(nil, eventOf(e))
+}
+
+// Try makes one attempt now, whatever the state of the webhook, and keeps nothing of it: the test button.
+func (c *Courier) Try(ctx context.Context, w models.Webhook, e event.Event) (models.Attempt, []byte, error) {
+	sub, err := newSubscription(w)
+	if err != nil {
+		return models.Attempt{}, nil, err
+	}
+	body, err := sub.dialect.Render(nil, e)
+	if err != nil {
+		return models.Attempt{}, nil, err
+	}
+	started := c.now()
+	answer, verdict := c.send(ctx, sub, e)
+	return models.Attempt{WebhookID: w.ID, N: 1, StartedAt: started, Duration: answer.Duration, Status: answer.Status,
+		Outcome: string(verdict.Outcome), Reason: verdict.Reason, Answer: string(answer.Body)}, body, nil
+}
+
+func eventOf(e models.Event) event.Event {
+	return event.Event{ID: event.Key(e.Key).EventID(), Type: e.Type, BusinessID: e.BusinessID, NumberID: e.NumberID, CreatedAt: e.CreatedAt, Data: e.Data, Upstream: e.Upstream}
+}
+
+// soon is how far ahead a retry may lie to go to the queue at once. Later ones stay in the database, so that a long
+// outage of many receivers does not fill Redis; the reconciler queues them when they are due.
+const soon = time.Minute
+
+// settle commits results, and keeps trying while the database is away: the requests were made, and forgetting them
+// would make them again.
+func (c *Courier) settle(ctx context.Context, rs []models.Result) error {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		try, cancel := context.WithTimeout(ctx, 10*time.Second)
+		err := c.store.Settle(try, rs)
+		cancel()
+		if err == nil {
+			break
+		}
+		if models.Permanent(err) || errors.Is(err, context.Canceled) {
+			c.log.Error("results not settled", "results", len(rs), "error", err)
+			return err
+		}
+		c.log.Warn("results not settled yet", "results", len(rs), "error", err)
+		time.Sleep(wait)
+	}
+	var next []models.Work
+	horizon := c.now().Add(soon)
+	for _, r := range rs {
+		for _, w := range r.Next {
+			if w.DueAt.Before(horizon) {
+				next = append(next, w)
+			}
+		}
+	}
+	if len(next) > 0 {
+		if err := c.queue.Enqueue(ctx, next...); err != nil {
+			c.log.Warn("retries not queued yet; the reconciler will", "retries", len(next), "error", err)
+		}
+	}
+	return nil
+}

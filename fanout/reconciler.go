@@ -1,0 +1,265 @@
+package fanout
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"wabagate/fanout/task"
+	"wabagate/models"
+)
+
+// Reconciler makes the queue agree with the database: work that is due, unfinished and unknown to the queue goes in
+// again, whether the queue was flushed, the process died between commit and enqueue, or the work was not queued
+// because its time was far off.
+//
+// asynq gives the task of a dead worker back a minute after its last sign of life. To be quicker, each worker says
+// every second which work it holds; a task that is active and held by nobody twice in a row is put in again. Should
+// its worker be alive after all (stopped, cut off), the attempt is made twice, never lost.
+type Reconciler struct {
+	store  *models.Store
+	queue  *task.Queue
+	redis  redis.UniversalClient
+	worker string
+	log    *slog.Logger
+	m      *Metrics
+
+	mu      sync.Mutex
+	holding map[int64]int
+	// orphans are works found active and held by nobody in the last round.
+	orphans map[int64]bool
+	cursor  int64
+	// Depth bounds how many tasks may wait in a queue before the reconciler adds no more; 0 means no bound.
+	depth int64
+}
+
+// NewReconciler makes a reconciler; worker is a name that no other process has. depth bounds the tasks that it lets
+// wait in a queue, 0 for no bound.
+func NewReconciler(store *models.Store, queue *task.Queue, r redis.UniversalClient, worker string, depth int64, log *slog.Logger, m *Metrics) *Reconciler {
+	return &Reconciler{store: store, queue: queue, redis: r, worker: worker, log: log.With("component", "reconciler"), m: m,
+		holding: map[int64]int{}, orphans: map[int64]bool{}, depth: depth}
+}
+
+// Hold marks work as being done by this process until release is called.
+func (r *Reconciler) Hold(w models.Work) (release func()) {
+	r.mu.Lock()
+	r.holding[w.ID]++
+	r.mu.Unlock()
+	return func() {
+		r.mu.Lock()
+		if r.holding[w.ID]--; r.holding[w.ID] <= 0 {
+			delete(r.holding, w.ID)
+		}
+		r.mu.Unlock()
+	}
+}
+
+const (
+	reconcileEvery = 2 * time.Second
+	// grace is how long its maker has to queue new work.
+	grace = 3 * time.Second
+	// heldFor is how long a worker's list of held work counts.
+	heldFor = 5 * time.Second
+	page    = 1000
+	// pagesPerRound bounds one round; the next goes on where it ended.
+	pagesPerRound = 20
+	heldKeys      = "wabagate:holding:"
+	heldSet       = "wabagate:workers"
+	turnKey       = "wabagate:reconciler"
+)
+
+// Run reconciles at once and then every two seconds, and says every second what this process holds, until ctx ends.
+// Of several processes one reconciles at a time.
+func (r *Reconciler) Run(ctx context.Context) {
+	beat := time.NewTicker(time.Second)
+	defer beat.Stop()
+	var last time.Time
+	failing := false
+	for {
+		c, cancel := context.WithTimeout(ctx, 20*time.Second)
+		err := r.sayHeld(c)
+		if err == nil && time.Since(last) >= reconcileEvery {
+			var mine bool
+			if mine, err = r.myTurn(c); err == nil && mine {
+				err = r.Round(c)
+			}
+			last = time.Now()
+		}
+		cancel()
+		if err != nil && !failing && ctx.Err() == nil {
+			r.log.Warn("cannot reconcile; will go on trying", "error", err)
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+		}
+	}
+}
+
+func (r *Reconciler) myTurn(ctx context.Context) (bool, error) {
+	ok, err := r.redis.SetNX(ctx, turnKey, r.worker, 2*reconcileEvery).Result()
+	if err != nil || ok {
+		return ok, err
+	}
+	holder, err := r.redis.Get(ctx, turnKey).Result()
+	if err == redis.Nil {
+		return false, nil
+	}
+	if err == nil && holder == r.worker {
+		return true, r.redis.Expire(ctx, turnKey, 2*reconcileEvery).Err()
+	}
+	return false, err
+}
+
+// sayHeld publishes what this process is working on.
+func (r *Reconciler) sayHeld(ctx context.Context) error {
+	r.mu.Lock()
+	ids := make([]string, 0, len(r.holding))
+	for id := range r.holding {
+		ids = append(ids, strconv.FormatInt(id, 10))
+	}
+	r.mu.Unlock()
+	sort.Strings(ids)
+	pipe := r.redis.Pipeline()
+	pipe.Set(ctx, heldKeys+r.worker, strings.Join(ids, " "), heldFor)
+	pipe.ZAdd(ctx, heldSet, redis.Z{Score: float64(time.Now().Unix()), Member: r.worker})
+	_, err := pipe.Exec(ctx)
+	return err
+}
+
+// held reads what every live worker is working on.
+func (r *Reconciler) held(ctx context.Context) (map[int64]bool, error) {
+	old := strconv.FormatInt(time.Now().Add(-time.Minute).Unix(), 10)
+	if err := r.redis.ZRemRangeByScore(ctx, heldSet, "-inf", old).Err(); err != nil {
+		return nil, err
+	}
+	workers, err := r.redis.ZRange(ctx, heldSet, 0, -1).Result()
+	if err != nil {
+		return nil, err
+	}
+	held := map[int64]bool{}
+	for _, w := range workers {
+		list, err := r.redis.Get(ctx, heldKeys+w).Result()
+		if err != nil && err != redis.Nil {
+			return nil, err
+		}
+		for _, s := range strings.Fields(list) {
+			if id, err := strconv.ParseInt(s, 10, 64); err == nil {
+				held[id] = true
+			}
+		}
+	}
+	return held, nil
+}
+
+// Round looks at the due work once, at most twenty thousand pieces of it.
+func (r *Reconciler) Round(ctx context.Context) error {
+	held, err := r.held(ctx)
+	if err != nil {
+		return fmt.Errorf("read what workers hold: %w", err)
+	}
+	now := time.Now()
+	ripe := models.FirstID(now.Add(-grace))
+	orphans := map[int64]bool{}
+	room, err := r.room(ctx)
+	if err != nil {
+		return err
+	}
+	for range pagesPerRound {
+		ws, err := r.store.Unfinished(ctx, now, r.cursor, page)
+		if err != nil {
+			return err
+		}
+		var candidates []models.Work
+		for _, w := range ws {
+			if w.ID < ripe {
+				candidates = append(candidates, w)
+			}
+		}
+		if err := r.queueLost(ctx, candidates, held, orphans, room); err != nil {
+			return err
+		}
+		if len(ws) < page {
+			r.cursor = 0
+			break
+		}
+		r.cursor = ws[len(ws)-1].ID
+	}
+	r.orphans = orphans
+	return nil
+}
+
+// room is how many more tasks each queue may take.
+func (r *Reconciler) room(ctx context.Context) (map[string]int64, error) {
+	if r.depth == 0 {
+		return nil, nil
+	}
+	room := map[string]int64{}
+	for _, q := range task.Queues() {
+		n, err := r.queue.Waiting(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		room[q] = r.depth - n
+	}
+	return room, nil
+}
+
+func (r *Reconciler) queueLost(ctx context.Context, ws []models.Work, held, orphans map[int64]bool, room map[string]int64) error {
+	if len(ws) == 0 {
+		return nil
+	}
+	states, err := r.queue.States(ctx, ws)
+	if err != nil {
+		return err
+	}
+	var lost []models.Work
+	for i, w := range ws {
+		if room != nil && room[task.QueueOf(w)] <= 0 {
+			continue
+		}
+		switch {
+		case states[i] == "":
+			lost = append(lost, w)
+		case states[i] == "active" && !held[w.ID]:
+			if !r.orphans[w.ID] {
+				orphans[w.ID] = true
+				continue
+			}
+			if err := r.queue.Requeue(ctx, w); err != nil {
+				return err
+			}
+			r.m.reconciled.WithLabelValues(kindName(w.Kind)).Inc()
+			r.log.Warn("work of a worker that is gone put in again", "work_id", w.ID, "kind", kindName(w.Kind))
+		default:
+			continue
+		}
+		if room != nil {
+			room[task.QueueOf(w)]--
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	for _, w := range lost {
+		r.m.reconciled.WithLabelValues(kindName(w.Kind)).Inc()
+	}
+	r.log.Info("work put into the queue again", "pieces", len(lost))
+	return r.queue.Enqueue(ctx, lost...)
+}
+
+func kindName(k models.Kind) string {
+	if k == models.TranslateCallbacks {
+		return "callbacks"
+	}
+	return "deliveries"
+}

@@ -1,0 +1,106 @@
+package fanout
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"wabagate/fanout/dialect"
+	"wabagate/fanout/event"
+	"wabagate/fanout/signature"
+	"wabagate/models"
+)
+
+// subscription is a webhook made ready: everything that one delivery needs and that is the same for the next.
+type subscription struct {
+	webhook  models.Webhook
+	url      *url.URL
+	wants    event.Set
+	dialect  dialect.Dialect
+	secrets  []signature.Secret
+	timeout  time.Duration
+	schedule []time.Duration
+	header   http.Header // sent with every delivery
+}
+
+// wantsEvent says whether an event of a number (0: of none) goes to the webhook.
+func (s *subscription) wantsEvent(typ string, numberID int64) bool {
+	if s.webhook.NumberID != nil && *s.webhook.NumberID != numberID {
+		return false
+	}
+	return s.wants.Has(typ) && s.dialect.Speaks(typ)
+}
+
+// subscriptions are the webhooks of one version of the routes.
+type subscriptions struct {
+	routes     *models.Routes
+	byID       map[int64]*subscription
+	ofBusiness map[int64][]*subscription
+}
+
+// Subscriptions makes the webhooks of the routes ready, once per version. Safe for concurrent use.
+type Subscriptions struct {
+	routes func() *models.Routes
+	log    *slog.Logger
+	ready  atomic.Pointer[subscriptions]
+}
+
+// NewSubscriptions reads routes whenever they have changed.
+func NewSubscriptions(routes func() *models.Routes, log *slog.Logger) *Subscriptions {
+	return &Subscriptions{routes: routes, log: log}
+}
+
+func (s *Subscriptions) current() *subscriptions {
+	routes := s.routes()
+	if ready := s.ready.Load(); ready != nil && ready.routes == routes {
+		return ready
+	}
+	next := &subscriptions{routes: routes, byID: make(map[int64]*subscription, len(routes.Webhooks)), ofBusiness: map[int64][]*subscription{}}
+	for business, ids := range routes.OfBusiness {
+		for _, id := range ids {
+			sub, err := newSubscription(routes.Webhooks[id])
+			if err != nil {
+				// Only a row that did not come through the API can be like this.
+				s.log.Error("webhook cannot be used", "webhook_id", id, "error", err)
+				continue
+			}
+			next.byID[id] = sub
+			next.ofBusiness[business] = append(next.ofBusiness[business], sub)
+		}
+	}
+	s.ready.Store(next)
+	return next
+}
+
+// UserAgent names the gateway to receivers.
+const UserAgent = "wabagate/1 (+webhooks)"
+
+func newSubscription(w models.Webhook) (*subscription, error) {
+	s := &subscription{webhook: w, wants: event.NewSet(w.Events)}
+	var ok bool
+	if s.dialect, ok = dialect.Lookup(w.Dialect); !ok {
+		return nil, fmt.Errorf("unknown dialect %q", w.Dialect)
+	}
+	var err error
+	if s.url, err = url.Parse(w.URL); err != nil {
+		return nil, fmt.Errorf("url: %w", err)
+	}
+	if w.Secret != "" {
+		s.secrets = []signature.Secret{signature.NewSecret(w.Secret.Text())}
+	}
+	s.timeout, s.schedule = s.dialect.Manners.Timeout, s.dialect.Manners.Schedule
+	if w.Timeout > 0 {
+		s.timeout = w.Timeout
+	}
+	if w.RetrySchedule != nil {
+		s.schedule = w.RetrySchedule
+	}
+	s.header = http.Header{"Content-Type": {"application/json"}, "User-Agent": {UserAgent}}
+	for k, v := range w.Headers {
+		s.header.Set(k, v)
+	}
+	return s, nil
+}

@@ -1,0 +1,171 @@
+package task
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"wabagate/models"
+)
+
+// Task types.
+const (
+	TypeTranslate = "callbacks:translate"
+	TypeDeliver   = "deliveries:attempt"
+)
+
+// Queue names. They are part of what operations see.
+const (
+	QueueCallbacks = "callbacks"
+	QueueLive      = "deliveries-live"
+	QueueReports   = "deliveries-reports"
+)
+
+// Queues lists all of them.
+func Queues() []string { return []string{QueueCallbacks, QueueLive, QueueReports} }
+
+// QueueOf says which queue a piece of work belongs in.
+func QueueOf(w models.Work) string {
+	switch {
+	case w.Kind == models.TranslateCallbacks:
+		return QueueCallbacks
+	case w.Priority == models.Live:
+		return QueueLive
+	}
+	return QueueReports
+}
+
+// payload is what a task carries: ids only.
+type payload struct {
+	Work    int64   `json:"work"`
+	Webhook int64   `json:"webhook,omitempty"`
+	Members []int64 `json:"members"`
+}
+
+// handlerTimeout bounds one run of a task. A group of deliveries to a slow receiver takes the longest; what it does not
+// reach is put off long before this.
+const handlerTimeout = 5 * time.Minute
+
+// never is a retry limit that is not reached: whether to give up is decided by the product, not by the queue.
+const never = 1 << 30
+
+func newTask(w models.Work) (*asynq.Task, error) {
+	p, err := json.Marshal(payload{Work: w.ID, Webhook: w.WebhookID, Members: w.Members})
+	if err != nil {
+		return nil, err
+	}
+	kind := TypeDeliver
+	if w.Kind == models.TranslateCallbacks {
+		kind = TypeTranslate
+	}
+	return asynq.NewTask(kind, p), nil
+}
+
+// Parse reads a task back into work. The error is final.
+func Parse(t *asynq.Task) (models.Work, error) {
+	var p payload
+	if err := json.Unmarshal(t.Payload(), &p); err != nil || len(p.Members) == 0 {
+		return models.Work{}, fmt.Errorf("task payload is not ours: %w", asynq.SkipRetry)
+	}
+	w := models.Work{ID: p.Work, Kind: models.Deliver, WebhookID: p.Webhook, Members: p.Members}
+	if t.Type() == TypeTranslate {
+		w.Kind = models.TranslateCallbacks
+	}
+	return w, nil
+}
+
+// Queue puts work in. Safe for concurrent use.
+type Queue struct {
+	client *asynq.Client
+	redis  redis.UniversalClient
+	bell   *Bell
+}
+
+// NewQueue makes a queue on a Redis that it does not close. bell rings for this process; other processes hear it too.
+func NewQueue(r redis.UniversalClient, bell *Bell) *Queue {
+	return &Queue{client: asynq.NewClientFromRedisClient(r), redis: r, bell: bell}
+}
+
+// atOnce bounds the enqueues of one call that are under way together; the client's connections do the pipelining.
+const atOnce = 16
+
+// Enqueue puts each piece of work in its queue, those due later to be ready then. Work that the queue knows already
+// is left as it is. On an error some may be queued; the reconciler finds the rest.
+func (q *Queue) Enqueue(ctx context.Context, ws ...models.Work) error {
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	rung := map[string]bool{}
+	for _, w := range ws {
+		rung[QueueOf(w)] = true
+		if len(ws) == 1 {
+			if err := q.enqueue(ctx, w, strconv.FormatInt(w.ID, 10)); err != nil {
+				return err
+			}
+			break
+		}
+		g.Go(func() error { return q.enqueue(ctx, w, strconv.FormatInt(w.ID, 10)) })
+	}
+	err := g.Wait()
+	for name := range rung {
+		q.bell.Ring(ctx, q.redis, name)
+	}
+	return err
+}
+
+// Requeue puts work in again whose task is held by a worker that is gone, under an id of its own.
+func (q *Queue) Requeue(ctx context.Context, w models.Work) error {
+	err := q.enqueue(ctx, w, fmt.Sprintf("%d.again", w.ID))
+	q.bell.Ring(ctx, q.redis, QueueOf(w))
+	return err
+}
+
+func (q *Queue) enqueue(ctx context.Context, w models.Work, id string) error {
+	t, err := newTask(w)
+	if err != nil {
+		return err
+	}
+	opts := []asynq.Option{asynq.TaskID(id), asynq.Queue(QueueOf(w)), asynq.MaxRetry(never), asynq.Timeout(handlerTimeout)}
+	if time.Until(w.DueAt) > 0 {
+		opts = append(opts, asynq.ProcessAt(w.DueAt))
+	}
+	_, err = q.client.EnqueueContext(ctx, t, opts...)
+	if err != nil && !errors.Is(err, asynq.ErrTaskIDConflict) {
+		return fmt.Errorf("enqueue work %d: %w", w.ID, err)
+	}
+	return nil
+}
+
+// States says where the task of each piece of work stands in the queue: "pending", "active", "scheduled", "retry",
+// "archived", or "" when the queue does not know it.
+func (q *Queue) States(ctx context.Context, ws []models.Work) ([]string, error) {
+	pipe := q.redis.Pipeline()
+	cmds := make([]*redis.StringCmd, len(ws))
+	for i, w := range ws {
+		// The key and its field as asynq lays them out.
+		cmds[i] = pipe.HGet(ctx, fmt.Sprintf("asynq:{%s}:t:%d", QueueOf(w), w.ID), "state")
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("ask the queue: %w", err)
+	}
+	states := make([]string, len(ws))
+	for i, c := range cmds {
+		s, err := c.Result()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return nil, fmt.Errorf("ask the queue: %w", err)
+		}
+		states[i] = s
+	}
+	return states, nil
+}
+
+// Waiting is how many tasks are ready in a queue and not yet taken.
+func (q *Queue) Waiting(ctx context.Context, queue string) (int64, error) {
+	return q.redis.LLen(ctx, fmt.Sprintf("asynq:{%s}:pending", queue)).Result()
+}

@@ -1,0 +1,209 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"wabagate/models"
+	"wabagate/models/group"
+)
+
+// ErrUnavailable says that nothing durable could take a callback.
+var ErrUnavailable = errors.New("neither the database nor Redis takes callbacks")
+
+// Journal commits callbacks to the database. Repeating Accept with the same ids changes nothing.
+type Journal interface {
+	NewCallbackGroup(cs []models.Callback) models.Work
+	Accept(ctx context.Context, w models.Work, cs []models.Callback) error
+	Ping(ctx context.Context) error
+}
+
+// Refuge keeps groups of callbacks while the database is away.
+type Refuge interface {
+	Put(ctx context.Context, g Group) error
+	// Peek reads the oldest groups, Drop removes those that were read.
+	Peek(ctx context.Context, n int) ([]Kept, error)
+	Drop(ctx context.Context, ks []Kept) error
+}
+
+// Enqueuer takes work into the queue.
+type Enqueuer interface {
+	Enqueue(ctx context.Context, ws ...models.Work) error
+}
+
+// Group is what one commit carries.
+type Group struct {
+	Work      models.Work
+	Callbacks []models.Callback
+}
+
+// Acceptor makes callbacks durable, in groups. Make it with NewAcceptor and end it with Close.
+type Acceptor struct {
+	journal Journal
+	refuge  Refuge // nil: none
+	queue   Enqueuer
+	log     *slog.Logger
+	m       *Metrics
+	commits *group.Committer[models.Callback]
+	toQueue chan models.Work
+	away    atomic.Bool // the database did not answer a moment ago
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+}
+
+const (
+	// commitTimeout bounds a commit: the platform should have its answer within a second or so.
+	commitTimeout = 2 * time.Second
+	refugeTimeout = time.Second
+	// probeEvery is how often an absent database is looked for, and the refuge for something to bring home.
+	probeEvery = 500 * time.Millisecond
+)
+
+// NewAcceptor starts an acceptor. A nil refuge means that callbacks are refused while the database is away.
+func NewAcceptor(j Journal, refuge Refuge, q Enqueuer, log *slog.Logger, m *Metrics) *Acceptor {
+	ctx, cancel := context.WithCancel(context.Background())
+	a := &Acceptor{journal: j, refuge: refuge, queue: q, log: log.With("component", "acceptor"), m: m, toQueue: make(chan models.Work, 4096), ctx: ctx, cancel: cancel}
+	a.commits = group.New(group.Options[models.Callback]{MaxItems: 256, MaxBytes: 8 << 20, Size: func(c models.Callback) int { return len(c.Body) }}, a.commit)
+	a.wg.Go(a.enqueue)
+	a.wg.Go(a.bringHome)
+	return a
+}
+
+// Accept returns nil once the callback is durable. The body must not change afterwards.
+func (a *Acceptor) Accept(ctx context.Context, appID int64, at time.Time, body []byte) error {
+	return a.commits.Do(ctx, models.Callback{AppID: appID, ReceivedAt: at, Body: body})
+}
+
+// Close commits and enqueues what was handed in.
+func (a *Acceptor) Close() {
+	a.commits.Close()
+	close(a.toQueue)
+	a.cancel()
+	a.wg.Wait()
+}
+
+func (a *Acceptor) commit(_ context.Context, cs []models.Callback) error {
+	g := Group{Work: a.journal.NewCallbackGroup(cs), Callbacks: cs}
+	a.m.group.Observe(float64(len(cs)))
+	var refugeErr error
+	if a.refuge != nil && a.away.Load() {
+		if refugeErr = a.takeRefuge(g); refugeErr == nil {
+			return nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	err := a.journal.Accept(ctx, g.Work, g.Callbacks)
+	cancel()
+	if err == nil {
+		select {
+		case a.toQueue <- g.Work:
+		default: // the queue is stuck; the reconciler will find the work
+		}
+		return nil
+	}
+	if a.refuge != nil && !a.away.Swap(true) {
+		a.log.Error("the database does not take callbacks; Redis keeps them until it does", "error", err)
+	}
+	if a.refuge != nil && refugeErr == nil {
+		refugeErr = a.takeRefuge(g)
+		if refugeErr == nil {
+			return nil
+		}
+	}
+	a.log.Error("callbacks refused", "callbacks", len(cs), "database", err, "redis", refugeErr)
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+func (a *Acceptor) takeRefuge(g Group) error {
+	ctx, cancel := context.WithTimeout(context.Background(), refugeTimeout)
+	defer cancel()
+	err := a.refuge.Put(ctx, g)
+	if err == nil {
+		a.m.refuge.Add(float64(len(g.Callbacks)))
+	}
+	return err
+}
+
+// enqueue passes work to the queue beside the acknowledgements, several pieces at a time.
+func (a *Acceptor) enqueue() {
+	failing := false
+	for w := range a.toQueue {
+		ws := []models.Work{w}
+	more:
+		for len(ws) < 64 {
+			select {
+			case w, open := <-a.toQueue:
+				if !open {
+					break more
+				}
+				ws = append(ws, w)
+			default:
+				break more
+			}
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+		err := a.queue.Enqueue(ctx, ws...)
+		cancel()
+		if err != nil && !failing {
+			a.log.Warn("callbacks not queued yet; the reconciler will", "groups", len(ws), "error", err)
+		}
+		failing = err != nil
+	}
+}
+
+// bringHome looks for an absent database and carries what Redis kept into it, oldest first.
+func (a *Acceptor) bringHome() {
+	if a.refuge == nil {
+		return
+	}
+	t := time.NewTicker(probeEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-a.ctx.Done():
+			return
+		case <-t.C:
+		}
+		ctx, cancel := context.WithTimeout(a.ctx, 10*time.Second)
+		if a.away.Load() {
+			if err := a.journal.Ping(ctx); err == nil {
+				a.away.Store(false)
+				a.log.Info("the database is back")
+			}
+		}
+		if !a.away.Load() {
+			if n, err := Carry(ctx, a.journal, a.refuge, a.queue); n > 0 {
+				a.log.Info("callbacks carried from Redis to the database", "groups", n, "error", err)
+			}
+		}
+		cancel()
+	}
+}
+
+// Carry moves everything that the refuge keeps into the database and the queue, and returns how many groups it moved.
+// Several processes may do so at once.
+func Carry(ctx context.Context, j Journal, r Refuge, q Enqueuer) (int, error) {
+	moved := 0
+	for {
+		kept, err := r.Peek(ctx, 16)
+		if err != nil || len(kept) == 0 {
+			return moved, err
+		}
+		for _, k := range kept {
+			if err := j.Accept(ctx, k.Group.Work, k.Group.Callbacks); err != nil {
+				return moved, err
+			}
+			_ = q.Enqueue(ctx, k.Group.Work) // what is not queued now, the reconciler queues
+		}
+		if err := r.Drop(ctx, kept); err != nil {
+			return moved, err
+		}
+		moved += len(kept)
+	}
+}

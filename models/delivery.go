@@ -1,0 +1,174 @@
+package models
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Due is a delivery that waits for an attempt, with its event.
+type Due struct {
+	Event Event
+	// Attempts is how many were made so far.
+	Attempts int
+}
+
+// Attempt is one request to a webhook with its final result.
+type Attempt struct {
+	EventID, WebhookID int64
+	// N counts from 1 within a delivery.
+	N         int
+	StartedAt time.Time
+	Duration  time.Duration
+	// Status is the HTTP status; 0 when no answer came.
+	Status int
+	// Outcome is the verdict's name (see fanout/deliver) and Reason its explanation for people.
+	Outcome, Reason string
+	// Answer is the beginning of the answer's body.
+	Answer string
+}
+
+// Result is what became of one piece of delivery work.
+type Result struct {
+	// Done is the work it finishes; 0 for none, as when a person asked for the attempt.
+	Done      int64
+	WebhookID int64
+	Attempts  []Attempt
+	Updates   []DeliveryUpdate
+	// Next is the work that remains: retries, and what was put off.
+	Next []Work
+}
+
+// DeliveryUpdate is where a delivery stands after its attempt.
+type DeliveryUpdate struct {
+	EventID  int64
+	State    DeliveryState
+	Attempts int
+	DueAt    time.Time
+	// FailedAt is when the attempt failed; zero when it did not.
+	FailedAt time.Time
+}
+
+// settlement is the sum of several results, laid out for one transaction: cleaned, each delivery and webhook once, and
+// sorted, so that two settlements that share rows never wait for each other in a circle.
+type settlement struct {
+	attempts []Attempt
+	updates  []settledDelivery
+	done     []int64
+	next     []Work
+	health   []healthChange
+}
+
+type settledDelivery struct {
+	webhookID int64
+	DeliveryUpdate
+}
+
+type healthChange struct {
+	webhookID        int64
+	at               time.Time // of the newest attempt
+	failures         int64     // since the last success within the results
+	success, failure time.Time // of the newest of each; zero: none
+}
+
+// Settle commits the results of attempts in one transaction: attempts and states kept, finished work removed, retries
+// added, health of the webhooks brought up to date. A delivery that is no longer pending keeps its state.
+func (s *Store) Settle(ctx context.Context, rs []Result) error {
+	st := newSettlement(rs)
+	if err := s.hot.settle(ctx, st); err != nil {
+		return fmt.Errorf("settle %d attempts: %w", len(st.attempts), err)
+	}
+	return nil
+}
+
+func newSettlement(rs []Result) settlement {
+	var st settlement
+	health := map[int64]*healthChange{}
+	type key struct{ event, webhook int64 }
+	updated := map[key]int{}
+	for _, r := range rs {
+		if r.Done != 0 {
+			st.done = append(st.done, r.Done)
+		}
+		st.next = append(st.next, r.Next...)
+		for _, a := range r.Attempts {
+			if a.StartedAt.IsZero() {
+				a.StartedAt = time.Now()
+			}
+			a.StartedAt = moment(a.StartedAt)
+			a.Outcome, a.Reason, a.Answer = printable(a.Outcome), printable(a.Reason), printable(a.Answer)
+			st.attempts = append(st.attempts, a)
+			h := health[r.WebhookID]
+			if h == nil {
+				h = &healthChange{webhookID: r.WebhookID}
+				health[r.WebhookID] = h
+			}
+			h.add(a)
+		}
+		for _, u := range r.Updates {
+			u.DueAt = dueMoment(u.DueAt)
+			k := key{u.EventID, r.WebhookID}
+			i, twice := updated[k]
+			if !twice {
+				updated[k] = len(st.updates)
+				st.updates = append(st.updates, settledDelivery{r.WebhookID, u})
+				continue
+			}
+			if old := st.updates[i]; old.State == Pending { // as if they had been settled one after the other
+				if u.FailedAt.IsZero() {
+					u.FailedAt = old.FailedAt
+				}
+				st.updates[i].DeliveryUpdate = u
+			}
+		}
+	}
+	for _, h := range health {
+		st.health = append(st.health, *h)
+	}
+	slices.SortFunc(st.health, func(a, b healthChange) int { return cmp.Compare(a.webhookID, b.webhookID) })
+	slices.SortFunc(st.updates, func(a, b settledDelivery) int {
+		return cmp.Or(cmp.Compare(a.EventID, b.EventID), cmp.Compare(a.webhookID, b.webhookID))
+	})
+	slices.Sort(st.done)
+	return st
+}
+
+func (h *healthChange) add(a Attempt) {
+	later := func(t *time.Time) {
+		if a.StartedAt.After(*t) {
+			*t = a.StartedAt
+		}
+	}
+	later(&h.at)
+	if a.Outcome == Delivered {
+		h.failures = 0
+		later(&h.success)
+		return
+	}
+	h.failures++
+	later(&h.failure)
+}
+
+// Delivered is the outcome that counts as success.
+const Delivered = "delivered"
+
+// LoadGroup reads the deliveries of one webhook among the given events that are still pending and due by a moment, in
+// event order. A delivery is due when the work that was made for it is, to the millisecond: a worker whose clock is
+// behind asks for the work's DueAt and misses none.
+func (s *Store) LoadGroup(ctx context.Context, webhookID int64, events []int64, dueBefore time.Time) ([]Due, error) {
+	due, err := s.hot.loadGroup(ctx, webhookID, events, dueBefore)
+	if err != nil {
+		return nil, fmt.Errorf("load deliveries of webhook %d: %w", webhookID, err)
+	}
+	return due, nil
+}
+
+// AddWork puts work into the outbox by itself.
+func (s *Store) AddWork(ctx context.Context, ws ...Work) error {
+	if err := s.hot.addWork(ctx, ws); err != nil {
+		return fmt.Errorf("add work: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,17 @@
+// Package models keeps what the gateway must not lose: businesses and what they configured, callbacks as they came,
+// the events they turned into, the deliveries those owe and every attempt made.
+//
+// The database is the truth and the queue is the accelerator. Whatever is accepted and unfinished stands in one small
+// table, the outbox (type Work): a row appears in the transaction that creates the work and disappears in the one that
+// finishes it. A queue task carries nothing but the id of such a row, so a flushed queue is rebuilt from the table.
+//
+// Two engines satisfy one conformance suite (modelstest): PostgreSQL, and SQLite for the embedded default. What
+// people configure goes through GORM; the three hot statements (accept, translate, settle) are written by hand per
+// engine, because they move hundreds of rows per commit.
+//
+// 2026-11-21: ids of callbacks, work and events are made by the process (IDs) and grow with time, so that they can be
+// handed out without a round trip and so that tables can later be partitioned by id range.
+//
+// 2026-11-21: every change that a process may have in memory (apps, numbers, webhooks) raises one version number in
+// the same transaction; processes compare it once a second and reload. No read per event, no missed notice.
+package models

@@ -1,0 +1,174 @@
+package models
+
+import (
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// DeliveryFilter narrows a list of deliveries. The zero value of a field does not narrow.
+type DeliveryFilter struct {
+	State    *DeliveryState
+	Retrying bool // pending after at least one failure
+	Types    []string
+	From, To time.Time // of the event
+	// Before is the cursor: only deliveries of events older than this event id.
+	Before int64
+	Limit  int // 0 means 50, at most 200
+}
+
+// DeliveryRow is a delivery as lists show it.
+type DeliveryRow struct {
+	EventID    int64
+	WebhookID  int64
+	Key        []byte
+	Type       string
+	State      DeliveryState
+	Attempts   int
+	DueAt      time.Time
+	CreatedAt  time.Time
+	LastStatus *int
+	LastReason *string
+	LastUS     *int64
+	LastAt     *time.Time
+}
+
+// Deliveries lists a webhook's deliveries, newest first.
+func (s *Store) Deliveries(ctx context.Context, webhookID int64, f DeliveryFilter) ([]DeliveryRow, error) {
+	if f.Limit <= 0 {
+		f.Limit = 50
+	}
+	f.Limit = min(f.Limit, 200)
+	q := s.db.WithContext(ctx).Table("deliveries AS d").
+		Select("d.event_id, d.webhook_id, e.key, e.type, d.state, d.attempts, d.due_at, e.created_at, a.status AS last_status, a.reason AS last_reason, a.duration_us AS last_us, a.started_at AS last_at").
+		Joins("JOIN events e ON e.id = d.event_id").
+		Joins("LEFT JOIN attempts a ON a.event_id = d.event_id AND a.webhook_id = d.webhook_id AND a.n = d.attempts").
+		Where("d.webhook_id = ?", webhookID).Order("d.event_id DESC").Limit(f.Limit)
+	if f.State != nil {
+		q = q.Where("d.state = ?", *f.State)
+		if *f.State == Failed {
+			q = q.Where("d.failed_at IS NOT NULL")
+		}
+	}
+	if f.Retrying {
+		q = q.Where("d.failed_at IS NOT NULL AND d.state = ?", Pending)
+	}
+	if len(f.Types) > 0 {
+		types := make([]string, len(f.Types))
+		for i, t := range f.Types {
+			types[i] = printable(t)
+		}
+		q = q.Where("e.type IN ?", types)
+	}
+	if !f.From.IsZero() {
+		q = q.Where("d.event_id >= ?", FirstID(f.From))
+	}
+	if !f.To.IsZero() {
+		q = q.Where("d.event_id < ?", FirstID(f.To))
+	}
+	if f.Before > 0 {
+		q = q.Where("d.event_id < ?", f.Before)
+	}
+	var rows []DeliveryRow
+	return rows, translate(q.Scan(&rows).Error, "list deliveries")
+}
+
+// DeliveryDetail is one delivery with its event and every attempt.
+type DeliveryDetail struct {
+	Row      DeliveryRow
+	Event    Event
+	Attempts []Attempt
+}
+
+// Delivery reads one delivery of a business.
+func (s *Store) Delivery(ctx context.Context, businessID, eventID, webhookID int64) (DeliveryDetail, error) {
+	var d DeliveryDetail
+	res := s.db.WithContext(ctx).Table("deliveries AS d").
+		Select("d.event_id, d.webhook_id, e.key, e.type, d.state, d.attempts, d.due_at, e.created_at").
+		Joins("JOIN events e ON e.id = d.event_id").
+		Where("d.event_id = ? AND d.webhook_id = ? AND e.business_id = ?", eventID, webhookID, businessID).Scan(&d.Row)
+	if res.Error == nil && res.RowsAffected == 0 {
+		res.Error = gorm.ErrRecordNotFound
+	}
+	if res.Error != nil {
+		return d, translate(res.Error, "delivery")
+	}
+	var err error
+	if d.Event, err = s.event(ctx, "id = ?", eventID); err != nil {
+		return d, err
+	}
+	var rows []struct {
+		N          int
+		StartedAt  time.Time
+		DurationUS int64 `gorm:"column:duration_us"`
+		Status     int
+		Outcome    string
+		Reason     string
+		Answer     string
+	}
+	err = s.db.WithContext(ctx).Table("attempts").Where("event_id = ? AND webhook_id = ?", eventID, webhookID).Order("n").Scan(&rows).Error
+	for _, r := range rows {
+		d.Attempts = append(d.Attempts, Attempt{EventID: eventID, WebhookID: webhookID, N: r.N, StartedAt: r.StartedAt,
+			Duration: time.Duration(r.DurationUS) * time.Microsecond, Status: r.Status, Outcome: r.Outcome, Reason: r.Reason, Answer: r.Answer})
+	}
+	return d, translate(err, "attempts")
+}
+
+// EventByKey reads a business's event by its identity.
+func (s *Store) EventByKey(ctx context.Context, businessID int64, key [16]byte) (Event, error) {
+	return s.event(ctx, "key = ? AND business_id = ?", key[:], businessID)
+}
+
+type eventRow struct {
+	ID             int64
+	Key            []byte
+	BusinessID     int64
+	NumberID       int64
+	Type           string
+	ConversationID int64
+	Sequence       int64
+	CallbackID     int64
+	CreatedAt      time.Time
+	Data           string
+	Upstream       string
+}
+
+func (s *Store) event(ctx context.Context, where string, args ...any) (Event, error) {
+	var r eventRow
+	if err := s.db.WithContext(ctx).Table("events").Where(where, args...).Take(&r).Error; err != nil {
+		return Event{}, translate(err, "event")
+	}
+	return r.event(), nil
+}
+
+func (r eventRow) event() Event {
+	e := Event{ID: r.ID, BusinessID: r.BusinessID, NumberID: r.NumberID, Type: r.Type, ConversationID: r.ConversationID,
+		Sequence: r.Sequence, CallbackID: r.CallbackID, CreatedAt: r.CreatedAt.UTC(), Data: []byte(r.Data), Upstream: []byte(r.Upstream)}
+	copy(e.Key[:], r.Key)
+	return e
+}
+
+// Reopen makes a delivery pending again and adds the work that attempts it now: a person asked. A delivery that waits
+// for a later retry is brought forward. It is refused with ErrConflict while the delivery is queued or being attempted.
+// The caller has made sure that the delivery is the person's.
+func (s *Store) Reopen(ctx context.Context, eventID, webhookID int64, w Work) error {
+	return translate(s.inTx(ctx, func(tx *gorm.DB) error {
+		res := tx.Exec("UPDATE deliveries SET state = ?, due_at = ? WHERE event_id = ? AND webhook_id = ? AND (state <> ? OR due_at > ?)",
+			Pending, dueMoment(w.DueAt), eventID, webhookID, Pending, moment(time.Now()))
+		if res.Error != nil {
+			return res.Error
+		}
+		if res.RowsAffected == 0 {
+			var n int64
+			if err := tx.Raw("SELECT count(*) FROM deliveries WHERE event_id = ? AND webhook_id = ?", eventID, webhookID).Scan(&n).Error; err != nil {
+				return err
+			}
+			if n > 0 {
+				return ErrConflict
+			}
+			return ErrNotFound
+		}
+		return s.addWork(tx, w)
+	}), "reopen delivery")
+}

@@ -1,0 +1,214 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// App is a Meta app whose callbacks arrive under its name: /webhooks/cloud/{name}.
+type App struct {
+	ID int64
+	// BusinessID limits the app to one business's numbers; nil is an app that serves every business.
+	BusinessID  *int64
+	Name        string
+	VerifyToken Secret `gorm:"-"`
+	// Secrets are the live ones, the newest first.
+	Secrets   []Secret `gorm:"-"`
+	CreatedAt time.Time
+}
+
+type appRow struct {
+	ID          int64
+	BusinessID  *int64
+	Name        string
+	VerifyToken []byte
+	CreatedAt   time.Time
+}
+
+func (appRow) TableName() string { return "apps" }
+
+type appSecretRow struct {
+	ID        int64
+	AppID     int64
+	Sealed    []byte
+	CreatedAt time.Time
+}
+
+func (appSecretRow) TableName() string { return "app_secrets" }
+
+// Number is a connected WhatsApp number.
+type Number struct {
+	ID            int64
+	BusinessID    int64
+	PhoneNumberID string
+	// Display is the number as people write it, digits in callbacks.
+	Display   string
+	WABAID    string `gorm:"column:waba_id"`
+	Name      string
+	CreatedAt time.Time
+}
+
+// CreateApp makes an app with its first secrets, the newest last. ErrConflict when the name is taken.
+func (s *Store) CreateApp(ctx context.Context, a App) (App, error) {
+	a.Name = keyText(a.Name)
+	row := appRow{BusinessID: a.BusinessID, Name: a.Name, VerifyToken: s.ring.Seal(a.VerifyToken, "app verify token"), CreatedAt: moment(time.Now())}
+	err := s.inTx(ctx, func(tx *gorm.DB) error {
+		if err := tx.Create(&row).Error; err != nil {
+			return err
+		}
+		for _, secret := range a.Secrets {
+			if err := s.addAppSecret(tx, row.ID, secret); err != nil {
+				return err
+			}
+		}
+		return raiseRoutes(tx)
+	})
+	a.ID, a.CreatedAt = row.ID, row.CreatedAt
+	return a, translate(err, "create app "+a.Name)
+}
+
+func (s *Store) addAppSecret(tx *gorm.DB, appID int64, secret Secret) error {
+	if secret == "" {
+		return errors.New("an app secret is not empty")
+	}
+	return tx.Create(&appSecretRow{AppID: appID, Sealed: s.ring.Seal(secret, "app secret"), CreatedAt: moment(time.Now())}).Error
+}
+
+// AddAppSecret makes one more secret of the app valid; callbacks signed with any live secret are accepted.
+func (s *Store) AddAppSecret(ctx context.Context, app string, secret Secret) error {
+	return translate(s.inTx(ctx, func(tx *gorm.DB) error {
+		var row appRow
+		if err := tx.Where("name = ?", keyText(app)).First(&row).Error; err != nil {
+			return err
+		}
+		if err := s.addAppSecret(tx, row.ID, secret); err != nil {
+			return err
+		}
+		return raiseRoutes(tx)
+	}), "app "+app)
+}
+
+// DropOldAppSecrets leaves only the newest secret of an app valid: the end of a rotation.
+func (s *Store) DropOldAppSecrets(ctx context.Context, app string) error {
+	return translate(s.inTx(ctx, func(tx *gorm.DB) error {
+		var row appRow
+		if err := tx.Where("name = ?", keyText(app)).First(&row).Error; err != nil {
+			return err
+		}
+		res := tx.Exec("DELETE FROM app_secrets WHERE app_id = ? AND id < (SELECT max(id) FROM app_secrets WHERE app_id = ?)", row.ID, row.ID)
+		if res.Error != nil || res.RowsAffected == 0 {
+			return res.Error
+		}
+		return raiseRoutes(tx)
+	}), "app "+app)
+}
+
+func (s *Store) loadApps(ctx context.Context) (map[string]App, error) {
+	var rows []appRow
+	var secrets []appSecretRow
+	if err := s.db.WithContext(ctx).Find(&rows).Error; err != nil {
+		return nil, translate(err, "load apps")
+	}
+	if err := s.db.WithContext(ctx).Order("id desc").Find(&secrets).Error; err != nil {
+		return nil, translate(err, "load app secrets")
+	}
+	apps := make(map[string]App, len(rows))
+	for _, r := range rows {
+		token, err := s.ring.Open(r.VerifyToken, "app verify token")
+		if err != nil {
+			return nil, fmt.Errorf("app %s: %w", r.Name, err)
+		}
+		a := App{ID: r.ID, BusinessID: r.BusinessID, Name: r.Name, VerifyToken: token, CreatedAt: r.CreatedAt}
+		for _, sec := range secrets {
+			if sec.AppID != r.ID {
+				continue
+			}
+			plain, err := s.ring.Open(sec.Sealed, "app secret")
+			if err != nil {
+				return nil, fmt.Errorf("app %s: %w", r.Name, err)
+			}
+			a.Secrets = append(a.Secrets, plain)
+		}
+		apps[r.Name] = a
+	}
+	return apps, nil
+}
+
+// CreateNumber connects a number and hands what was kept for it to the workers: callbacks that arrived before are
+// processed now. ErrConflict when the phone number id is connected already.
+func (s *Store) CreateNumber(ctx context.Context, n Number) (Number, error) {
+	n.CreatedAt = moment(time.Now())
+	n.PhoneNumberID, n.Display, n.WABAID, n.Name = keyText(n.PhoneNumberID), printable(n.Display), printable(n.WABAID), printable(n.Name)
+	err := s.inTx(ctx, func(tx *gorm.DB) error {
+		// First, so that translations which park callbacks are either seen by unpark or see the change: Changes.RoutesVersion.
+		if err := raiseRoutes(tx); err != nil {
+			return err
+		}
+		if err := tx.Create(&n).Error; err != nil {
+			return err
+		}
+		return s.unpark(tx, n.PhoneNumberID)
+	})
+	return n, translate(err, "connect number "+n.PhoneNumberID)
+}
+
+// Numbers lists a business's numbers.
+func (s *Store) Numbers(ctx context.Context, businessID int64) ([]Number, error) {
+	var ns []Number
+	return ns, translate(s.db.WithContext(ctx).Where("business_id = ?", businessID).Order("id").Find(&ns).Error, "list numbers")
+}
+
+// ownNumber answers ErrNotFound unless the number, if there is one, belongs to the business.
+func ownNumber(tx *gorm.DB, businessID int64, numberID *int64) error {
+	if numberID == nil {
+		return nil
+	}
+	if err := tx.Where("business_id = ?", businessID).Select("id").First(&Number{}, *numberID).Error; err != nil {
+		return translate(err, fmt.Sprintf("number %d", *numberID))
+	}
+	return nil
+}
+
+// unpark makes work of every callback that waited for the number.
+func (s *Store) unpark(tx *gorm.DB, phoneNumberID string) error {
+	var ids []int64
+	if err := tx.Raw("DELETE FROM parked WHERE phone_number_id = ? RETURNING callback_id", phoneNumberID).Scan(&ids).Error; err != nil {
+		return err
+	}
+	slices.Sort(ids)
+	due := time.Now()
+	ws := make([]Work, len(ids))
+	for i, id := range ids {
+		ws[i] = Work{ID: s.nextID(), Kind: TranslateCallbacks, DueAt: due, Members: []int64{id, id}}
+	}
+	return s.addWork(tx, ws...)
+}
+
+// addWork puts work into the outbox within a transaction, some hundred at a time.
+func (s *Store) addWork(tx *gorm.DB, ws ...Work) error {
+	for some := range slices.Chunk(ws, 500) {
+		args := make([]any, 0, 6*len(some))
+		for _, w := range some {
+			args = append(args, w.ID, w.Kind, w.Priority, w.WebhookID, w.DueAt.UnixMilli(), s.members(w.Members))
+		}
+		rows := strings.Repeat(", (?, ?, ?, ?, ?, ?)", len(some))[2:]
+		if err := tx.Exec("INSERT INTO outbox (id, kind, priority, webhook_id, due_at, members) VALUES "+rows, args...).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// members is the engine's form of a list of ids.
+func (s *Store) members(ids []int64) any {
+	if s.embedded {
+		return encodeMembers(ids)
+	}
+	return postgresArray(ids)
+}

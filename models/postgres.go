@@ -1,0 +1,204 @@
+package models
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// postgresEngine sends each hot transaction as one or two pipelined batches of set-based statements: the round trips
+// and the parsing are paid per group, not per row.
+type postgresEngine struct {
+	pool *pgxpool.Pool
+}
+
+// postgresArray passes a list of ids through database/sql as a bigint array.
+type postgresArray []int64
+
+func (a postgresArray) Value() (driver.Value, error) {
+	b := []byte{'{'}
+	for i, id := range a {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, id, 10)
+	}
+	return string(append(b, '}')), nil
+}
+
+// inTx sends the statements of one batch without waiting for answers in between. A batch without BEGIN is one implicit
+// transaction, committed once at its end.
+func (p *postgresEngine) inTx(ctx context.Context, b *pgx.Batch) error {
+	if b.Len() == 0 {
+		return nil
+	}
+	return p.pool.SendBatch(ctx, b).Close()
+}
+
+func (p *postgresEngine) accept(ctx context.Context, w Work, cs []Callback) error {
+	n := len(cs)
+	ids, apps, ats, bodies := make([]int64, n), make([]int64, n), make([]time.Time, n), make([][]byte, n)
+	for i, c := range cs {
+		ids[i], apps[i], ats[i], bodies[i] = c.ID, c.AppID, moment(c.ReceivedAt), c.Body
+	}
+	var b pgx.Batch
+	b.Queue(`INSERT INTO callbacks (id, app_id, received_at, body) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::bytea[]) ON CONFLICT (id) DO NOTHING`,
+		ids, apps, ats, bodies)
+	queueWork(&b, []Work{w})
+	return p.inTx(ctx, &b)
+}
+
+func queueWork(b *pgx.Batch, ws []Work) {
+	for _, w := range ws {
+		b.Queue(`INSERT INTO outbox (id, kind, priority, webhook_id, due_at, members) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING`,
+			w.ID, int16(w.Kind), int16(w.Priority), w.WebhookID, w.DueAt.UnixMilli(), w.Members)
+	}
+}
+
+func (p *postgresEngine) addWork(ctx context.Context, ws []Work) error {
+	var b pgx.Batch
+	queueWork(&b, ws)
+	return p.inTx(ctx, &b)
+}
+
+func (p *postgresEngine) loadCallbacks(ctx context.Context, first, last int64) ([]Callback, error) {
+	rows, err := p.pool.Query(ctx, `SELECT id, app_id, received_at, body FROM callbacks WHERE id BETWEEN $1 AND $2 ORDER BY id`, first, last)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (c Callback, err error) {
+		return c, r.Scan(&c.ID, &c.AppID, &c.ReceivedAt, &c.Body)
+	})
+}
+
+func (p *postgresEngine) unfinished(ctx context.Context, dueBefore time.Time, after int64, limit int) ([]Work, error) {
+	rows, err := p.pool.Query(ctx, `SELECT id, kind, priority, webhook_id, due_at, members FROM outbox WHERE id > $1 AND due_at <= $2 ORDER BY id LIMIT $3`,
+		after, dueBefore.UnixMilli(), limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (w Work, err error) {
+		var due int64
+		err = r.Scan(&w.ID, (*int16)(&w.Kind), (*int16)(&w.Priority), &w.WebhookID, &due, &w.Members)
+		w.DueAt = time.UnixMilli(due)
+		return w, err
+	})
+}
+
+func (p *postgresEngine) loadGroup(ctx context.Context, webhookID int64, events []int64, dueBefore time.Time) ([]Due, error) {
+	rows, err := p.pool.Query(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data, e.upstream, d.attempts
+		FROM deliveries d JOIN events e ON e.id = d.event_id
+		WHERE d.webhook_id = $1 AND d.event_id = ANY($2::bigint[]) AND d.state = 0 AND d.due_at <= $3 ORDER BY e.id`, webhookID, events, moment(dueBefore))
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (d Due, err error) {
+		var key []byte
+		e := &d.Event
+		err = r.Scan(&e.ID, &key, &e.BusinessID, &e.NumberID, &e.Type, &e.ConversationID, &e.Sequence, &e.CallbackID, &e.CreatedAt,
+			(*textBytes)(&e.Data), (*textBytes)(&e.Upstream), &d.Attempts)
+		copy(e.Key[:], key)
+		return d, err
+	})
+}
+
+// textBytes scans a text column into bytes without a string between them.
+type textBytes []byte
+
+// ScanBytes implements pgtype.BytesScanner; the driver reuses v.
+func (t *textBytes) ScanBytes(v []byte) error {
+	*t = slices.Clone(v)
+	return nil
+}
+
+func (p *postgresEngine) settle(ctx context.Context, s settlement) error {
+	return repeat(ctx, func() error {
+		var b pgx.Batch
+		queueAttempts(&b, s.attempts)
+		queueUpdates(&b, s.updates)
+		if len(s.done) > 0 {
+			b.Queue(`DELETE FROM outbox WHERE id = ANY($1::bigint[])`, s.done)
+		}
+		queueWork(&b, s.next)
+		queueHealth(&b, s.health)
+		return p.inTx(ctx, &b)
+	})
+}
+
+func queueAttempts(b *pgx.Batch, as []Attempt) {
+	n := len(as)
+	if n == 0 {
+		return
+	}
+	events, hooks, ns := make([]int64, n), make([]int64, n), make([]int32, n)
+	starts, us, status := make([]time.Time, n), make([]int64, n), make([]int32, n)
+	outcomes, reasons, answers := make([]string, n), make([]string, n), make([]string, n)
+	for i, a := range as {
+		events[i], hooks[i], ns[i] = a.EventID, a.WebhookID, int32(a.N)
+		starts[i], us[i], status[i] = a.StartedAt, a.Duration.Microseconds(), int32(a.Status)
+		outcomes[i], reasons[i], answers[i] = a.Outcome, a.Reason, a.Answer
+	}
+	b.Queue(`INSERT INTO attempts (event_id, webhook_id, n, started_at, duration_us, status, outcome, reason, answer)
+		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::timestamptz[], $5::bigint[], $6::int[], $7::text[], $8::text[], $9::text[])
+		ON CONFLICT DO NOTHING`, events, hooks, ns, starts, us, status, outcomes, reasons, answers)
+}
+
+func queueUpdates(b *pgx.Batch, us []settledDelivery) {
+	n := len(us)
+	if n == 0 {
+		return
+	}
+	events, hooks, states, attempts := make([]int64, n), make([]int64, n), make([]int16, n), make([]int32, n)
+	due, failed := make([]time.Time, n), make([]*time.Time, n)
+	for i, u := range us {
+		events[i], hooks[i], states[i], attempts[i] = u.EventID, u.webhookID, int16(u.State), int32(u.Attempts)
+		due[i], failed[i] = u.DueAt, momentOrNil(u.FailedAt)
+	}
+	b.Queue(`UPDATE deliveries d SET state = u.state, attempts = u.attempts, due_at = u.due_at, failed_at = coalesce(u.failed_at, d.failed_at)
+		FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::int[], $5::timestamptz[], $6::timestamptz[]) AS u(event_id, webhook_id, state, attempts, due_at, failed_at)
+		WHERE d.event_id = u.event_id AND d.webhook_id = u.webhook_id AND d.state = 0`, events, hooks, states, attempts, due, failed)
+}
+
+func queueHealth(b *pgx.Batch, hs []healthChange) {
+	n := len(hs)
+	if n == 0 {
+		return
+	}
+	hooks, failures := make([]int64, n), make([]int64, n)
+	at, success, failure := make([]time.Time, n), make([]*time.Time, n), make([]*time.Time, n)
+	for i, h := range hs {
+		hooks[i], failures[i], at[i], success[i], failure[i] = h.webhookID, h.failures, h.at, momentOrNil(h.success), momentOrNil(h.failure)
+	}
+	// fail_count: from zero when anything succeeded meanwhile, else on from where it stood. A webhook that was deleted
+	// meanwhile gets no row back. Sorted, because every settlement writes these rows.
+	b.Queue(`INSERT INTO webhook_health (webhook_id, fail_count, last_triggered_at, last_success_at, last_failure_at)
+		SELECT u.* FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[]) AS u(webhook_id, failures, at, success, failure)
+		JOIN webhooks w ON w.id = u.webhook_id ORDER BY u.webhook_id
+		ON CONFLICT (webhook_id) DO UPDATE SET
+			fail_count = CASE WHEN excluded.last_success_at IS NULL THEN webhook_health.fail_count ELSE 0 END + excluded.fail_count,
+			last_triggered_at = greatest(webhook_health.last_triggered_at, excluded.last_triggered_at),
+			last_success_at = greatest(webhook_health.last_success_at, excluded.last_success_at),
+			last_failure_at = greatest(webhook_health.last_failure_at, excluded.last_failure_at)`,
+		hooks, failures, at, success, failure)
+}
+
+func (p *postgresEngine) latencies(ctx context.Context, webhookID, since int64) ([3]time.Duration, error) {
+	var q []float64
+	err := p.pool.QueryRow(ctx, `SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY duration_us) FROM (
+		SELECT a.duration_us FROM deliveries d JOIN attempts a ON a.event_id = d.event_id AND a.webhook_id = d.webhook_id
+		WHERE d.webhook_id = $1 AND d.event_id >= $2 ORDER BY d.event_id DESC LIMIT 10000) AS newest`, webhookID, since).Scan(&q)
+	var out [3]time.Duration
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil
+	}
+	for i := range min(len(q), 3) {
+		out[i] = time.Duration(q[i]) * time.Microsecond
+	}
+	return out, err
+}

@@ -1,0 +1,140 @@
+package models
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Write sends everything in one pipelined batch.
+func (t *postgresTranslation) Write(ctx context.Context, c Changes) error {
+	var b pgx.Batch
+	t.queueParked(&b, c)
+	queueConversations(&b, c.Conversations)
+	for _, v := range c.Contacts { // one by one, because the order matters
+		b.Queue(`UPDATE contacts SET name = $2, username = $3, wa_id = $4, user_id = $5, parent_user_id = $6, updated_at = now() WHERE id = $1`,
+			v.ID, v.Name, v.Username, v.WaID, v.UserID, v.ParentUserID)
+	}
+	t.queueMessages(&b, c.Messages)
+	queueEvents(&b, c.Events, c.Deliveries)
+	queueWork(&b, c.Work)
+	if c.Done != 0 {
+		b.Queue(`DELETE FROM outbox WHERE id = $1`, c.Done)
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	return t.tx.SendBatch(ctx, &b).Close()
+}
+
+func (t *postgresTranslation) queueParked(b *pgx.Batch, c Changes) {
+	if len(c.Parked) == 0 {
+		return
+	}
+	if c.RoutesVersion != 0 {
+		// The lock makes a number that is being connected wait until what is parked for it is there to be seen.
+		b.Queue(`SELECT version FROM routes_version FOR SHARE`).QueryRow(func(row pgx.Row) error {
+			var v int64
+			if err := row.Scan(&v); err != nil {
+				return err
+			}
+			if v != c.RoutesVersion {
+				return ErrRoutesChanged
+			}
+			return nil
+		})
+	}
+	n := len(c.Parked)
+	phones, callbacks, reasons := make([]string, n), make([]int64, n), make([]string, n)
+	for i, p := range c.Parked {
+		phones[i], callbacks[i], reasons[i] = p.PhoneNumberID, p.CallbackID, p.Reason
+	}
+	b.Queue(`INSERT INTO parked (phone_number_id, callback_id, reason) SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[]) ON CONFLICT DO NOTHING`,
+		phones, callbacks, reasons)
+}
+
+func queueConversations(b *pgx.Batch, cs []ConversationChange) {
+	if len(cs) == 0 {
+		return
+	}
+	n := len(cs)
+	ids, sequences, inbound := make([]int64, n), make([]int64, n), make([]*time.Time, n)
+	for i, c := range cs {
+		ids[i], sequences[i], inbound[i] = c.ID, c.Sequence, momentOrNil(c.LastInboundAt)
+	}
+	b.Queue(`UPDATE conversations c SET sequence = u.sequence, last_inbound_at = greatest(c.last_inbound_at, u.at)
+		FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) AS u(id, sequence, at) WHERE c.id = u.id`, ids, sequences, inbound)
+}
+
+func (t *postgresTranslation) queueMessages(b *pgx.Batch, ms []Message) {
+	if len(ms) == 0 {
+		return
+	}
+	n := len(ms)
+	numbers, wamids, convs, inbound := make([]int64, n), make([]string, n), make([]*int64, n), make([]bool, n)
+	types, texts, statuses, sent, statusAt := make([]string, n), make([]string, n), make([]string, n), make([]time.Time, n), make([]*time.Time, n)
+	for i := range ms {
+		m := &ms[i]
+		numbers[i], wamids[i], inbound[i] = m.NumberID, m.Wamid, m.Inbound
+		types[i], texts[i], statuses[i], sent[i], statusAt[i] = m.Type, m.Text, m.Status, m.SentAt, momentOrNil(m.StatusAt)
+		if m.ConversationID != 0 {
+			convs[i] = &m.ConversationID
+		}
+	}
+	b.Queue(`WITH written AS (
+		INSERT INTO messages (number_id, wamid, conversation_id, inbound, type, text, status, sent_at, status_at)
+		SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bool[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+		ON CONFLICT (number_id, wamid) DO UPDATE SET
+			status = CASE WHEN excluded.status = '' THEN messages.status ELSE excluded.status END,
+			status_at = CASE WHEN excluded.status = '' THEN messages.status_at ELSE excluded.status_at END,
+			conversation_id = coalesce(messages.conversation_id, excluded.conversation_id),
+			type = CASE WHEN messages.type = '' THEN excluded.type ELSE messages.type END,
+			text = CASE WHEN messages.type = '' THEN excluded.text ELSE messages.text END,
+			inbound = CASE WHEN messages.type = '' AND excluded.type <> '' THEN excluded.inbound ELSE messages.inbound END,
+			sent_at = CASE WHEN messages.type = '' AND excluded.type <> '' THEN excluded.sent_at ELSE messages.sent_at END
+		RETURNING number_id, wamid, xmax = 0 AS made)
+		SELECT number_id, wamid FROM written WHERE NOT made`,
+		numbers, wamids, convs, inbound, types, texts, statuses, sent, statusAt).Query(func(rows pgx.Rows) error {
+		// The status was worked out for a message that nobody knew. Another group made it known meanwhile.
+		var r MessageRef
+		_, err := pgx.ForEachRow(rows, []any{&r.NumberID, &r.Wamid}, func() error {
+			if t.unknown[r] {
+				return errOvertaken
+			}
+			return nil
+		})
+		return err
+	})
+}
+
+func queueEvents(b *pgx.Batch, es []Event, ds []Delivery) {
+	if len(es) == 0 {
+		return
+	}
+	n := len(es)
+	ids, keys, business, numbers, types := make([]int64, n), make([][]byte, n), make([]int64, n), make([]int64, n), make([]string, n)
+	convs, sequences, callbacks, created := make([]int64, n), make([]int64, n), make([]int64, n), make([]time.Time, n)
+	data, upstream := make([][]byte, n), make([][]byte, n)
+	for i := range es {
+		e := &es[i]
+		ids[i], keys[i], business[i], numbers[i], types[i] = e.ID, e.Key[:], e.BusinessID, e.NumberID, e.Type
+		convs[i], sequences[i], callbacks[i], created[i] = e.ConversationID, e.Sequence, e.CallbackID, e.CreatedAt
+		data[i], upstream[i] = e.Data, e.Upstream
+	}
+	b.Queue(`INSERT INTO events (id, key, business_id, number_id, type, conversation_id, sequence, callback_id, created_at, data, upstream)
+		SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[], $10::text[], $11::text[])
+		ON CONFLICT (key) DO NOTHING`, ids, keys, business, numbers, types, convs, sequences, callbacks, created, data, upstream)
+	if len(ds) == 0 {
+		return
+	}
+	events, hooks, states := make([]int64, len(ds)), make([]int64, len(ds)), make([]int16, len(ds))
+	for i, d := range ds {
+		events[i], hooks[i], states[i] = d.EventID, d.WebhookID, int16(d.State)
+	}
+	// Only events that were really inserted owe deliveries: an event without a conversation may have lost the race for
+	// its key to another group.
+	b.Queue(`INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at)
+		SELECT d.event_id, d.webhook_id, d.state, 0, e.created_at FROM unnest($1::bigint[], $2::bigint[], $3::smallint[]) AS d(event_id, webhook_id, state)
+		JOIN events e ON e.id = d.event_id ON CONFLICT DO NOTHING`, events, hooks, states)
+}

@@ -1,0 +1,237 @@
+package models
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// sqliteEngine runs the same transactions row by row: in one process a statement costs no round trip, and SQLite has
+// one writer at a time, so locks and races of the other engine do not arise.
+type sqliteEngine struct {
+	db *sql.DB
+	// writer lets one transaction begin at a time: waiting in SQLite is polling, and who polls may starve.
+	writer gate
+}
+
+// gate lets one in at a time, in the order of arrival. A nil gate is open.
+type gate chan struct{}
+
+// enter waits its turn, or for the end of ctx.
+func (g gate) enter(ctx context.Context) (leave func(), err error) {
+	if g == nil {
+		return func() {}, nil
+	}
+	select {
+	case g <- struct{}{}:
+		return func() { <-g }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func encodeMembers(ids []int64) string {
+	b, _ := json.Marshal(ids) // numbers always marshal
+	return string(b)
+}
+
+func (q *sqliteEngine) inTx(ctx context.Context, fn func(*statements) error) error {
+	leave, err := q.writer.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	tx, err := q.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // when fn failed or panicked; nothing after a commit
+	if err := fn(&statements{tx: tx, prepared: map[string]*sql.Stmt{}}); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// statements prepares each text once per transaction.
+type statements struct {
+	tx       *sql.Tx
+	prepared map[string]*sql.Stmt
+}
+
+func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+	if st, ok := s.prepared[text]; ok {
+		return st, nil
+	}
+	st, err := s.tx.PrepareContext(ctx, text)
+	if err == nil {
+		s.prepared[text] = st
+	}
+	return st, err
+}
+
+func (s *statements) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	st, err := s.prepare(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return st.ExecContext(ctx, args...)
+}
+
+// row scans one row and reports whether there was one.
+func (s *statements) row(ctx context.Context, text string, args []any, dest ...any) (bool, error) {
+	st, err := s.prepare(ctx, text)
+	if err != nil {
+		return false, err
+	}
+	switch err := st.QueryRowContext(ctx, args...).Scan(dest...); err {
+	case nil:
+		return true, nil
+	case sql.ErrNoRows:
+		return false, nil
+	default:
+		return false, err
+	}
+}
+
+func (s *statements) addWork(ctx context.Context, ws []Work) error {
+	for _, w := range ws {
+		if _, err := s.exec(ctx, `INSERT INTO outbox (id, kind, priority, webhook_id, due_at, members) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			w.ID, int16(w.Kind), int16(w.Priority), w.WebhookID, w.DueAt.UnixMilli(), encodeMembers(w.Members)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *sqliteEngine) accept(ctx context.Context, w Work, cs []Callback) error {
+	return q.inTx(ctx, func(s *statements) error {
+		for _, c := range cs {
+			if _, err := s.exec(ctx, `INSERT INTO callbacks (id, app_id, received_at, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+				c.ID, c.AppID, moment(c.ReceivedAt), c.Body); err != nil {
+				return err
+			}
+		}
+		return s.addWork(ctx, []Work{w})
+	})
+}
+
+func (q *sqliteEngine) addWork(ctx context.Context, ws []Work) error {
+	return q.inTx(ctx, func(s *statements) error { return s.addWork(ctx, ws) })
+}
+
+func (q *sqliteEngine) loadCallbacks(ctx context.Context, first, last int64) ([]Callback, error) {
+	rows, err := q.db.QueryContext(ctx, `SELECT id, app_id, received_at, body FROM callbacks WHERE id BETWEEN ? AND ? ORDER BY id`, first, last)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(c *Callback) []any { return []any{&c.ID, &c.AppID, &c.ReceivedAt, &c.Body} }, nil)
+}
+
+// collect scans every row into a T; after finishes each, if given.
+func collect[T any](rows *sql.Rows, dest func(*T) []any, after func(*T) error) ([]T, error) {
+	defer func() { _ = rows.Close() }()
+	var out []T
+	for rows.Next() {
+		var v T
+		if err := rows.Scan(dest(&v)...); err != nil {
+			return nil, err
+		}
+		if after != nil {
+			if err := after(&v); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+func (q *sqliteEngine) unfinished(ctx context.Context, dueBefore time.Time, after int64, limit int) ([]Work, error) {
+	rows, err := q.db.QueryContext(ctx, `SELECT id, kind, priority, webhook_id, due_at, members FROM outbox WHERE id > ? AND due_at <= ? ORDER BY id LIMIT ?`,
+		after, dueBefore.UnixMilli(), limit)
+	if err != nil {
+		return nil, err
+	}
+	var due int64
+	var members string
+	return collect(rows, func(w *Work) []any { return []any{&w.ID, &w.Kind, &w.Priority, &w.WebhookID, &due, &members} }, func(w *Work) error {
+		w.DueAt = time.UnixMilli(due)
+		return json.Unmarshal([]byte(members), &w.Members)
+	})
+}
+
+func (q *sqliteEngine) loadGroup(ctx context.Context, webhookID int64, events []int64, dueBefore time.Time) ([]Due, error) {
+	rows, err := q.db.QueryContext(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data, e.upstream, d.attempts
+		FROM deliveries d JOIN events e ON e.id = d.event_id
+		WHERE d.webhook_id = ? AND d.event_id IN (SELECT value FROM json_each(?)) AND d.state = 0 AND d.due_at <= ? ORDER BY e.id`, webhookID, encodeMembers(events), moment(dueBefore))
+	if err != nil {
+		return nil, err
+	}
+	var key []byte
+	return collect(rows, func(d *Due) []any {
+		e := &d.Event
+		return []any{&e.ID, &key, &e.BusinessID, &e.NumberID, &e.Type, &e.ConversationID, &e.Sequence, &e.CallbackID, &e.CreatedAt, &e.Data, &e.Upstream, &d.Attempts}
+	}, func(d *Due) error { copy(d.Event.Key[:], key); return nil })
+}
+
+func (q *sqliteEngine) settle(ctx context.Context, st settlement) error {
+	return q.inTx(ctx, func(s *statements) error {
+		for _, a := range st.attempts {
+			if _, err := s.exec(ctx, `INSERT INTO attempts (event_id, webhook_id, n, started_at, duration_us, status, outcome, reason, answer)
+				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+				a.EventID, a.WebhookID, a.N, a.StartedAt, a.Duration.Microseconds(), a.Status, a.Outcome, a.Reason, a.Answer); err != nil {
+				return err
+			}
+		}
+		for _, u := range st.updates {
+			if _, err := s.exec(ctx, `UPDATE deliveries SET state = ?, attempts = ?, due_at = ?, failed_at = coalesce(?, failed_at) WHERE event_id = ? AND webhook_id = ? AND state = 0`,
+				int16(u.State), u.Attempts, u.DueAt, momentOrNil(u.FailedAt), u.EventID, u.webhookID); err != nil {
+				return err
+			}
+		}
+		for _, id := range st.done {
+			if _, err := s.exec(ctx, `DELETE FROM outbox WHERE id = ?`, id); err != nil {
+				return err
+			}
+		}
+		if err := s.addWork(ctx, st.next); err != nil {
+			return err
+		}
+		for _, h := range st.health {
+			if _, err := s.exec(ctx, `INSERT INTO webhook_health (webhook_id, fail_count, last_triggered_at, last_success_at, last_failure_at)
+				SELECT id, ?, ?, ?, ? FROM webhooks WHERE id = ?
+				ON CONFLICT (webhook_id) DO UPDATE SET
+					fail_count = CASE WHEN excluded.last_success_at IS NULL THEN webhook_health.fail_count ELSE 0 END + excluded.fail_count,
+					last_triggered_at = max(webhook_health.last_triggered_at, excluded.last_triggered_at),
+					last_success_at = max(coalesce(webhook_health.last_success_at, ''), coalesce(excluded.last_success_at, webhook_health.last_success_at)),
+					last_failure_at = max(coalesce(webhook_health.last_failure_at, ''), coalesce(excluded.last_failure_at, webhook_health.last_failure_at))`,
+				h.failures, h.at, momentOrNil(h.success), momentOrNil(h.failure), h.webhookID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (q *sqliteEngine) latencies(ctx context.Context, webhookID, since int64) ([3]time.Duration, error) {
+	var out [3]time.Duration
+	rows, err := q.db.QueryContext(ctx, `SELECT a.duration_us FROM deliveries d JOIN attempts a ON a.event_id = d.event_id AND a.webhook_id = d.webhook_id
+		WHERE d.webhook_id = ? AND d.event_id >= ? ORDER BY d.event_id DESC LIMIT 10000`, webhookID, since)
+	if err != nil {
+		return out, err
+	}
+	us, err := collect(rows, func(v *int64) []any { return []any{v} }, nil)
+	if err != nil || len(us) == 0 {
+		return out, err
+	}
+	slices.Sort(us)
+	for i, p := range []float64{0.5, 0.95, 0.99} { // between two values, as percentile_cont does
+		at := p * float64(len(us)-1)
+		low := int(at)
+		high := min(low+1, len(us)-1)
+		out[i] = time.Duration(float64(us[low])+(at-float64(low))*float64(us[high]-us[low])) * time.Microsecond
+	}
+	return out, nil
+}

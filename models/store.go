@@ -1,0 +1,200 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"gorm.io/gorm"
+)
+
+// Options says where the data is.
+type Options struct {
+	// DatabaseURL is a postgres:// address; empty means the embedded SQLite.
+	DatabaseURL Secret
+	// Dir holds the embedded database; used, and made, only without DatabaseURL.
+	Dir string
+	// MasterKey protects the data keys that secrets are encrypted with; empty leaves them bare in the database.
+	MasterKey Secret
+	// MaxConns bounds connections to PostgreSQL; 0 means 16.
+	MaxConns int
+	// ApplicationName is shown in pg_stat_activity; empty means wabagate.
+	ApplicationName string
+}
+
+// Store is the database. Open makes one; safe for concurrent use.
+type Store struct {
+	db       *gorm.DB
+	hot      engine
+	ids      *IDs
+	ring     *keyring
+	state    keyringState
+	migrator *goose.Provider
+	close    func() error
+	embedded bool
+	writer   gate   // of the embedded database: one transaction at a time
+	master   Secret // until begin
+}
+
+// engine is what is written by hand for each database: the statements that move hundreds of rows per commit.
+type engine interface {
+	accept(ctx context.Context, work Work, cs []Callback) error
+	translate(ctx context.Context, fn func(Translation) error) error
+	settle(ctx context.Context, s settlement) error
+	loadCallbacks(ctx context.Context, first, last int64) ([]Callback, error)
+	loadGroup(ctx context.Context, webhookID int64, events []int64, dueBefore time.Time) ([]Due, error)
+	unfinished(ctx context.Context, dueBefore time.Time, after int64, limit int) ([]Work, error)
+	addWork(ctx context.Context, ws []Work) error
+	latencies(ctx context.Context, webhookID int64, since int64) ([3]time.Duration, error)
+}
+
+// Open connects, and reads the keyring if the schema is there. The embedded database is migrated; PostgreSQL is not:
+// while Pending is true only Migrate, Pending, Ping and Close work. An error is one line without the password.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	var (
+		s   *Store
+		err error
+	)
+	if o.DatabaseURL == "" {
+		s, err = openSQLite(o)
+	} else {
+		s, err = openPostgres(ctx, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.master = o.MasterKey
+	if err := s.prepare(ctx); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) prepare(ctx context.Context) error {
+	if s.embedded {
+		_, err := s.Migrate(ctx)
+		return err
+	}
+	pending, err := s.Pending(ctx)
+	if err != nil || pending {
+		return err
+	}
+	return s.begin(ctx)
+}
+
+// begin reads what needs the schema: the node of this process and the keyring.
+func (s *Store) begin(ctx context.Context) error {
+	node, err := s.nextNode(ctx)
+	if err != nil {
+		return fmt.Errorf("claim a node id: %w", err)
+	}
+	if s.ring, s.state, err = openKeyring(ctx, s.db, s.master); err != nil {
+		return err
+	}
+	s.ids, s.master = NewIDs(node, nil), ""
+	return nil
+}
+
+func (s *Store) nextNode(ctx context.Context) (int64, error) {
+	var node int64
+	if s.embedded {
+		return node, s.db.WithContext(ctx).Raw("INSERT INTO nodes DEFAULT VALUES RETURNING id").Scan(&node).Error
+	}
+	return node, s.db.WithContext(ctx).Raw("SELECT nextval('nodes')").Scan(&node).Error
+}
+
+func (s *Store) nextID() int64 { return s.ids.Next() }
+
+// NextID is a fresh id that grows with time.
+func (s *Store) NextID() int64 { return s.ids.Next() }
+
+// Close ends every connection.
+func (s *Store) Close() error { return s.close() }
+
+// Embedded says whether this is the SQLite of the embedded default.
+func (s *Store) Embedded() bool { return s.embedded }
+
+// KeysProtected says whether a master key protects the data keys.
+func (s *Store) KeysProtected() bool { return s.state.wrapped }
+
+// Ping answers nil while the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	db, err := s.db.DB()
+	if err != nil {
+		return err
+	}
+	return db.PingContext(ctx)
+}
+
+// Pending says whether migrations wait to be applied.
+func (s *Store) Pending(ctx context.Context) (bool, error) {
+	pending, err := s.migrator.HasPending(ctx)
+	if err != nil {
+		return false, fmt.Errorf("read migration state: %w", err)
+	}
+	return pending, nil
+}
+
+// Migrate applies what is pending and returns the names of the applied files. Several processes may do so at once.
+func (s *Store) Migrate(ctx context.Context) ([]string, error) {
+	var names []string
+	for try := 1; ; try++ {
+		results, err := s.migrator.Up(ctx)
+		for _, r := range results {
+			names = append(names, filepath.Base(r.Source.Path))
+		}
+		if err == nil {
+			break
+		}
+		// The embedded database has no lock for this: another process may have applied the same a moment before.
+		if !s.embedded || try == triesPerTransaction || ctx.Err() != nil {
+			return names, fmt.Errorf("migrate: %w", err)
+		}
+		time.Sleep(rand.N(time.Duration(try) * 20 * time.Millisecond))
+	}
+	if s.ids == nil {
+		return names, s.begin(ctx)
+	}
+	return names, nil
+}
+
+// Commits is the number of transactions this database has committed so far, reads included; 0 where the engine keeps
+// no such count. For measuring.
+func (s *Store) Commits(ctx context.Context) (int64, error) {
+	var n int64
+	if s.embedded {
+		return 0, nil
+	}
+	err := s.db.WithContext(ctx).Raw("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()").Scan(&n).Error
+	return n, err
+}
+
+// inTx runs fn in a transaction; again, if another transaction got in the way.
+func (s *Store) inTx(ctx context.Context, fn func(tx *gorm.DB) error) error {
+	leave, err := s.writer.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return repeat(ctx, func() error { return s.db.WithContext(ctx).Transaction(fn) })
+}
+
+// write runs single statements that write.
+func (s *Store) write(ctx context.Context, fn func(db *gorm.DB) error) error {
+	leave, err := s.writer.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return fn(s.db.WithContext(ctx))
+}
+
+// raiseRoutes tells every process that what it keeps in memory has changed. The version stays locked until the end of
+// the transaction.
+func raiseRoutes(tx *gorm.DB) error {
+	return tx.Exec("UPDATE routes_version SET version = version + 1").Error
+}
