@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -37,6 +38,7 @@ type Courier struct {
 	m       *Metrics
 	settles *group.Committer[models.Result]
 	now     func() time.Time
+	recent  *handoff[[]models.Due]
 }
 
 // NewCourier makes a courier; Close ends it. A nil now is the wall clock.
@@ -44,7 +46,8 @@ func NewCourier(store *models.Store, routes Refresher, subs *Subscriptions, post
 	if now == nil {
 		now = time.Now
 	}
-	c := &Courier{store: store, routes: routes, subs: subs, post: post, lanes: lanes, queue: queue, log: log.With("component", "courier"), m: m, now: now}
+	c := &Courier{store: store, routes: routes, subs: subs, post: post, lanes: lanes, queue: queue, log: log.With("component", "courier"), m: m, now: now,
+		recent: newHandoff[[]models.Due](handoffBytes)}
 	c.settles = group.New(group.Options[models.Result]{MaxItems: 64, Linger: settleLinger}, c.settle)
 	return c
 }
@@ -54,6 +57,31 @@ const settleLinger = 4 * time.Millisecond
 
 // Close commits what is still to be settled.
 func (c *Courier) Close() { c.settles.Close() }
+
+// offer lends the courier the deliveries that were just committed. Work with an event of no conversation is left out:
+// nothing but the database knows whether another translation was first with that event.
+func (c *Courier) offer(changes models.Changes) {
+	events := make(map[int64]*models.Event, len(changes.Events))
+	for i := range changes.Events {
+		if e := &changes.Events[i]; e.ConversationID != 0 {
+			events[e.ID] = e
+		}
+	}
+work:
+	for _, w := range changes.Work {
+		due := make([]models.Due, len(w.Members))
+		size := 0
+		for i, id := range w.Members {
+			e := events[id]
+			if e == nil {
+				continue work
+			}
+			due[i].Event = *e
+			size += len(e.Data) + 256
+		}
+		c.recent.put(w.ID, due, size)
+	}
+}
 
 // dueSlack covers the queue's clock, which counts whole seconds.
 const dueSlack = 2 * time.Second
@@ -79,9 +107,12 @@ func (c *Courier) Attempt(ctx context.Context, w models.Work) error {
 			return c.settles.Do(ctx, models.Result{Done: w.ID, WebhookID: w.WebhookID})
 		}
 	}
-	due, err := c.store.LoadGroup(ctx, w.WebhookID, w.Members, c.now().Add(dueSlack))
-	if err != nil {
-		return err
+	due, ok := c.recent.take(w.ID)
+	if !ok {
+		var err error
+		if due, err = c.store.LoadGroup(ctx, w.WebhookID, w.Members, c.now().Add(dueSlack)); err != nil {
+			return err
+		}
 	}
 	if !sub.webhook.Active {
 		held := models.Result{Done: w.ID, WebhookID: w.WebhookID}
@@ -90,11 +121,18 @@ func (c *Courier) Attempt(ctx context.Context, w models.Work) error {
 		}
 		return c.settles.Do(ctx, held)
 	}
-	return c.attemptAll(ctx, w, sub, due)
+	var raw map[int64]json.RawMessage
+	if sub.dialect.Raw() {
+		var err error
+		if raw, err = c.upstreams(ctx, due); err != nil {
+			return err
+		}
+	}
+	return c.attemptAll(ctx, w, sub, due, raw)
 }
 
 // attemptAll makes the attempts side by side and settles them as they finish.
-func (c *Courier) attemptAll(ctx context.Context, w models.Work, sub *subscription, due []models.Due) error {
+func (c *Courier) attemptAll(ctx context.Context, w models.Work, sub *subscription, due []models.Due, raw map[int64]json.RawMessage) error {
 	var (
 		next    = make(chan models.Due)
 		results = make(chan attempted)
@@ -103,7 +141,7 @@ func (c *Courier) attemptAll(ctx context.Context, w models.Work, sub *subscripti
 	for range min(len(due), c.lanes.Width()) {
 		workers.Go(func() {
 			for d := range next {
-				results <- c.attempt(ctx, sub, d)
+				results <- c.attempt(ctx, sub, d, raw[d.Event.ID])
 			}
 		})
 	}
@@ -169,13 +207,13 @@ type attempted struct {
 	next    []models.Work
 }
 
-func (c *Courier) attempt(ctx context.Context, sub *subscription, d models.Due) attempted {
+func (c *Courier) attempt(ctx context.Context, sub *subscription, d models.Due, raw json.RawMessage) attempted {
 	pass, err := c.lanes.Enter(ctx, sub.webhook.ID)
 	if err != nil {
 		return attempted{left: true}
 	}
 	started := c.now()
-	answer, verdict := c.send(ctx, sub, eventOf(d.Event))
+	answer, verdict := c.send(ctx, sub, eventOf(d.Event, raw))
 	pass.Leave()
 	if answer.Err != nil && ctx.Err() != nil {
 		return attempted{left: true} // we are stopping; the receiver is not to blame
@@ -247,7 +285,15 @@ func (c *Courier) Payload(w models.Webhook, e models.Event) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sub.dialect.Render(nil, eventOf(e))
+	var raw map[int64]json.RawMessage
+	if sub.dialect.Raw() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if raw, err = c.upstreams(ctx, []models.Due{{Event: e}}); err != nil {
+			return nil, err
+		}
+	}
+	return sub.dialect.Render(nil, eventOf(e, raw[e.ID]))
 }
 
 // Try makes one attempt now, whatever the state of the webhook, and keeps nothing of it: the test button.
@@ -266,8 +312,8 @@ func (c *Courier) Try(ctx context.Context, w models.Webhook, e event.Event) (mod
 		Outcome: string(verdict.Outcome), Reason: verdict.Reason, Answer: string(answer.Body)}, body, nil
 }
 
-func eventOf(e models.Event) event.Event {
-	return event.Event{ID: event.Key(e.Key).EventID(), Type: e.Type, BusinessID: e.BusinessID, NumberID: e.NumberID, CreatedAt: e.CreatedAt, Data: e.Data, Upstream: e.Upstream}
+func eventOf(e models.Event, upstream json.RawMessage) event.Event {
+	return event.Event{ID: event.Key(e.Key).EventID(), Type: e.Type, BusinessID: e.BusinessID, NumberID: e.NumberID, CreatedAt: e.CreatedAt, Data: e.Data, Upstream: upstream}
 }
 
 // soon is how far ahead a retry may lie to go to the queue at once. Later ones stay in the database, so that a long

@@ -26,7 +26,9 @@ type fact struct {
 	err      *waba.Error
 	unknown  *waba.Unrecognized
 	field    string
-	upstream json.RawMessage
+	change   *waba.Change // where it stands; nil when there was no envelope
+	// wholeValue: unknown is all of the change and not a part of it.
+	wholeValue bool
 }
 
 // parked names what a callback waits for.
@@ -90,7 +92,7 @@ var passedOn = map[string]bool{"location": true, "contacts": true, "button": tru
 
 func changeFacts(c *waba.Change, cb models.Callback, number models.Number, business int64, index int) []fact {
 	var facts []fact
-	base := fact{callback: cb.ID, business: business, number: number, field: c.Field, occurred: cb.ReceivedAt}
+	base := fact{callback: cb.ID, business: business, number: number, field: c.Field, change: c, occurred: cb.ReceivedAt}
 	if !c.At.IsZero() {
 		base.occurred = c.At
 	}
@@ -101,7 +103,7 @@ func changeFacts(c *waba.Change, cb models.Callback, number models.Number, busin
 	for i := range c.Messages {
 		m := &c.Messages[i]
 		f := base
-		f.message, f.upstream = m, c.MessageEnvelope(*m)
+		f.message = m
 		if !m.Timestamp.IsZero() {
 			f.occurred = m.Timestamp
 		}
@@ -117,7 +119,7 @@ func changeFacts(c *waba.Change, cb models.Callback, number models.Number, busin
 	for i := range c.Statuses {
 		s := &c.Statuses[i]
 		f := base
-		f.status, f.upstream = s, c.StatusEnvelope(*s)
+		f.status = s
 		if !s.Timestamp.IsZero() {
 			f.occurred = s.Timestamp
 		}
@@ -132,22 +134,24 @@ func changeFacts(c *waba.Change, cb models.Callback, number models.Number, busin
 	}
 	for i := range c.Errors {
 		f := base
-		f.typ, f.err, f.upstream = event.ErrorReported, &c.Errors[i], c.ErrorEnvelope(c.Errors[i])
+		f.typ, f.err = event.ErrorReported, &c.Errors[i]
 		// Nothing in an error tells it from the next equal one: two are two, so the callback is part of the identity.
 		f.key = event.NewKey(f.typ, scope, strconv.FormatInt(cb.ID, 10), strconv.Itoa(index), strconv.Itoa(i))
 		facts = append(facts, f)
 	}
 	for i := range c.Unrecognized {
-		facts = append(facts, unrecognized(base, scope, c, c.Unrecognized[i], c.UnrecognizedEnvelope(c.Unrecognized[i])))
+		facts = append(facts, unrecognized(base, scope, c, c.Unrecognized[i]))
 	}
 	if c.Field != waba.FieldMessages && len(c.Unrecognized) == 0 {
-		facts = append(facts, unrecognized(base, scope, c, waba.Unrecognized{Reason: "a field this version does not know", Raw: c.Value}, c.ValueEnvelope()))
+		f := unrecognized(base, scope, c, waba.Unrecognized{Reason: "a field this version does not know", Raw: c.Value})
+		f.wholeValue = true
+		facts = append(facts, f)
 	}
 	return facts
 }
 
-func unrecognized(f fact, scope string, c *waba.Change, u waba.Unrecognized, upstream json.RawMessage) fact {
-	f.typ, f.unknown, f.upstream = event.UpstreamUnrecognized, &u, upstream
+func unrecognized(f fact, scope string, c *waba.Change, u waba.Unrecognized) fact {
+	f.typ, f.unknown = event.UpstreamUnrecognized, &u
 	sum := sha256.Sum256(u.Raw)
 	at := ""
 	if !c.At.IsZero() {

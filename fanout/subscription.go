@@ -39,6 +39,7 @@ type subscriptions struct {
 	routes     *models.Routes
 	byID       map[int64]*subscription
 	ofBusiness map[int64][]*subscription
+	apps       map[int64]models.App // by id
 }
 
 // Subscriptions makes the webhooks of the routes ready, once per version. Safe for concurrent use.
@@ -58,7 +59,11 @@ func (s *Subscriptions) current() *subscriptions {
 	if ready := s.ready.Load(); ready != nil && ready.routes == routes {
 		return ready
 	}
-	next := &subscriptions{routes: routes, byID: make(map[int64]*subscription, len(routes.Webhooks)), ofBusiness: map[int64][]*subscription{}}
+	next := &subscriptions{routes: routes, byID: make(map[int64]*subscription, len(routes.Webhooks)), ofBusiness: map[int64][]*subscription{},
+		apps: make(map[int64]models.App, len(routes.Apps))}
+	for _, a := range routes.Apps {
+		next.apps[a.ID] = a
+	}
 	for business, ids := range routes.OfBusiness {
 		for _, id := range ids {
 			sub, err := newSubscription(routes.Webhooks[id])

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"wabagate/fanout/event"
 	"wabagate/fanout/task"
 	"wabagate/models"
+	"wabagate/models/group"
 	"wabagate/waba"
 )
 
@@ -20,37 +22,86 @@ type Enqueuer interface {
 
 // Translator turns groups of callbacks into events and deliveries.
 type Translator struct {
-	store *models.Store
-	subs  *Subscriptions
-	queue Enqueuer
-	log   *slog.Logger
-	m     *Metrics
-	now   func() time.Time
+	store   *models.Store
+	routes  Refresher
+	subs    *Subscriptions
+	queue   Enqueuer
+	courier *Courier // gets what is to be delivered without reading it back; may be nil
+	log     *slog.Logger
+	m       *Metrics
+	now     func() time.Time
+	recent  *handoff[[]models.Callback]
+	works   *group.Committer[models.Work]
 }
 
-// NewTranslator makes a translator; a nil now is the wall clock.
-func NewTranslator(store *models.Store, subs *Subscriptions, queue Enqueuer, log *slog.Logger, m *Metrics, now func() time.Time) *Translator {
+const (
+	// handoffBytes bounds what the steps of this process keep for each other.
+	handoffBytes = 8 << 20
+	// translations is how many transactions may translate at once: one computes while the other commits.
+	translations = 2
+	// worksPerTranslation bounds the groups of callbacks of one transaction.
+	worksPerTranslation = 8
+)
+
+// NewTranslator makes a translator; Close ends it. A nil now is the wall clock.
+func NewTranslator(store *models.Store, routes Refresher, subs *Subscriptions, queue Enqueuer, courier *Courier, log *slog.Logger, m *Metrics, now func() time.Time) *Translator {
 	if now == nil {
 		now = time.Now
 	}
-	return &Translator{store: store, subs: subs, queue: queue, log: log.With("component", "translator"), m: m, now: now}
+	t := &Translator{store: store, routes: routes, subs: subs, queue: queue, courier: courier, log: log.With("component", "translator"), m: m, now: now,
+		recent: newHandoff[[]models.Callback](handoffBytes)}
+	t.works = group.New(group.Options[models.Work]{MaxItems: worksPerTranslation, Parallel: translations}, t.translate)
+	return t
 }
 
-// Translate does one piece of translation work. When it returns nil everything the callbacks say is kept and the work
-// is gone from the outbox. A callback that cannot be written even alone is parked with the reason, so that it holds up
-// nobody and can be looked at.
-func (t *Translator) Translate(ctx context.Context, w models.Work) error {
-	callbacks, err := t.store.Callbacks(ctx, w.Members[0], w.Members[len(w.Members)-1])
-	if err != nil {
-		return err
+// Close finishes what is under way.
+func (t *Translator) Close() { t.works.Close() }
+
+// Offer lends the translator a group of callbacks that was just committed. The bodies must not change.
+func (t *Translator) Offer(w models.Work, cs []models.Callback) {
+	size := 0
+	for _, c := range cs {
+		size += len(c.Body) + 64
 	}
-	err = t.group(ctx, callbacks, w.ID)
+	t.recent.put(w.ID, slices.Clone(cs), size)
+}
+
+// Translate does one piece of translation work, together with what else is to be done at the moment. When it returns
+// nil everything the callbacks say is kept and the work is gone from the outbox. A callback that cannot be translated
+// even alone is parked with the reason, so that it holds up nobody and can be looked at.
+func (t *Translator) Translate(ctx context.Context, w models.Work) error { return t.works.Do(ctx, w) }
+
+// translateTimeout bounds one transaction, so that a database that hangs is met by a retry.
+const translateTimeout = time.Minute
+
+func (t *Translator) translate(ctx context.Context, ws []models.Work) error {
+	ctx, cancel := context.WithTimeout(ctx, translateTimeout)
+	defer cancel()
+	var callbacks []models.Callback
+	var done []int64
+	for _, w := range ws {
+		cs, ok := t.recent.take(w.ID)
+		if !ok {
+			var err error
+			if cs, err = t.store.Callbacks(ctx, w.Members[0], w.Members[len(w.Members)-1]); err != nil {
+				return err
+			}
+		}
+		callbacks, done = append(callbacks, cs...), append(done, w.ID)
+	}
+	err := t.group(ctx, callbacks, done)
+	if errors.Is(err, models.ErrRoutesChanged) {
+		// A number was connected while we were about to park something for it.
+		if err = t.routes.Refresh(ctx); err == nil {
+			err = t.group(ctx, callbacks, done)
+		}
+	}
 	if err == nil || !lasting(err) {
 		return err
 	}
-	t.log.Error("a group of callbacks cannot be translated together; trying each alone", "work_id", w.ID, "callbacks", len(callbacks), "error", err)
+	t.log.Error("a group of callbacks cannot be translated together; trying each alone", "callbacks", len(callbacks), "error", err)
 	for _, cb := range callbacks {
-		err := t.group(ctx, []models.Callback{cb}, 0)
+		err := t.group(ctx, []models.Callback{cb}, nil)
 		if err != nil && !lasting(err) {
 			return err
 		}
@@ -65,7 +116,7 @@ func (t *Translator) Translate(ctx context.Context, w models.Work) error {
 			return err
 		}
 	}
-	return t.store.Translate(ctx, func(tx models.Translation) error { return tx.Write(ctx, models.Changes{Done: w.ID}) })
+	return t.store.Translate(ctx, func(tx models.Translation) error { return tx.Write(ctx, models.Changes{Done: done}) })
 }
 
 // lasting says whether the same callbacks would fail again.
@@ -74,22 +125,18 @@ func lasting(err error) bool { return models.Permanent(err) || errors.Is(err, er
 // errPoison wraps a panic: a fault of ours that the same callback would meet again.
 var errPoison = errors.New("translation panicked")
 
-func (t *Translator) group(ctx context.Context, callbacks []models.Callback, done int64) (err error) {
+func (t *Translator) group(ctx context.Context, callbacks []models.Callback, done []int64) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %v", errPoison, p)
 		}
 	}()
 	subs := t.subs.current()
-	changes := models.Changes{Done: done}
+	base := models.Changes{Done: done, RoutesVersion: subs.routes.Version}
 	var facts []fact
-	appsByID := map[int64]models.App{}
-	for _, a := range subs.routes.Apps {
-		appsByID[a.ID] = a
-	}
-	seen := map[event.Key]bool{}
+	seen := make(map[event.Key]bool, len(callbacks))
 	for _, cb := range callbacks {
-		app, known := appsByID[cb.AppID]
+		app, known := subs.apps[cb.AppID]
 		fs, waits := factsOf(cb, app, known, subs.routes)
 		for _, f := range fs {
 			if !seen[f.key] {
@@ -98,29 +145,30 @@ func (t *Translator) group(ctx context.Context, callbacks []models.Callback, don
 			}
 		}
 		for _, p := range waits {
-			changes.Parked = append(changes.Parked, models.ParkedCallback{PhoneNumberID: p.key, CallbackID: cb.ID, Reason: p.reason})
+			base.Parked = append(base.Parked, models.ParkedCallback{PhoneNumberID: p.key, CallbackID: cb.ID, Reason: p.reason})
 		}
 	}
-	if len(facts) > 0 {
-		if err := t.store.Translate(ctx, func(tx models.Translation) error {
-			c := changes // a retried transaction starts over
-			if err := t.write(ctx, tx, facts, subs, &c); err != nil {
-				return err
-			}
-			changes = c
-			return nil
-		}); err != nil {
-			return fmt.Errorf("translate %d callbacks: %w", len(callbacks), err)
+	var changes models.Changes
+	err = t.store.Translate(ctx, func(tx models.Translation) error {
+		changes = base // a transaction that is tried again starts over
+		if len(facts) == 0 {
+			return tx.Write(ctx, changes)
 		}
-	} else if err := t.store.Translate(ctx, func(tx models.Translation) error { return tx.Write(ctx, changes) }); err != nil {
+		return t.write(ctx, tx, facts, subs, &changes)
+	})
+	if err != nil {
 		return fmt.Errorf("translate %d callbacks: %w", len(callbacks), err)
 	}
 	t.m.translated(len(callbacks), changes)
-	if len(changes.Work) > 0 {
-		// The work is in the database by now: what does not reach the queue is found by the reconciler.
-		if err := t.queue.Enqueue(ctx, changes.Work...); err != nil {
-			t.log.Warn("deliveries not queued yet; the reconciler will", "groups", len(changes.Work), "error", err)
-		}
+	if len(changes.Work) == 0 {
+		return nil
+	}
+	if t.courier != nil {
+		t.courier.offer(changes)
+	}
+	// The work is in the database by now: what does not reach the queue is found by the reconciler.
+	if err := t.queue.Enqueue(ctx, changes.Work...); err != nil {
+		t.log.Warn("deliveries not queued yet; the reconciler will", "groups", len(changes.Work), "error", err)
 	}
 	return nil
 }
@@ -207,7 +255,7 @@ func (b *batch) greet(f *fact, p *models.Person) error {
 	if p.NewContact {
 		d := b.data(f, p)
 		d.Conversation = nil
-		if err := b.emit(f, event.NewKey(event.ContactCreated, id(f.business), p.Contact.UserID, p.Contact.WaID), event.ContactCreated, d, nil, nil); err != nil {
+		if err := b.emit(f, event.NewKey(event.ContactCreated, id(f.business), p.Contact.UserID, p.Contact.WaID), event.ContactCreated, d, nil); err != nil {
 			return err
 		}
 	} else if f.person.Create {
@@ -218,7 +266,7 @@ func (b *batch) greet(f *fact, p *models.Person) error {
 		if f.message != nil {
 			d.Message = messageData(f.message, f.number, f.occurred)
 		}
-		return b.emit(f, event.NewKey(event.ConversationCreated, f.number.PhoneNumberID, p.Contact.UserID, p.Contact.WaID), event.ConversationCreated, d, nil, p)
+		return b.emit(f, event.NewKey(event.ConversationCreated, f.number.PhoneNumberID, p.Contact.UserID, p.Contact.WaID), event.ConversationCreated, d, p)
 	}
 	return nil
 }
@@ -269,7 +317,7 @@ func (b *batch) add(f *fact, p *models.Person) error {
 	if f.unknown != nil {
 		d.Field, d.Reason, d.Raw = f.field, f.unknown.Reason, f.unknown.Raw
 	}
-	return b.emit(f, f.key, f.typ, d, f.upstream, p)
+	return b.emit(f, f.key, f.typ, d, p)
 }
 
 // data is what every event of the fact carries.
@@ -288,7 +336,7 @@ func (b *batch) data(f *fact, p *models.Person) event.Data {
 }
 
 // emit adds an event and what it owes. With a person the event belongs to the conversation and takes its next number.
-func (b *batch) emit(f *fact, key event.Key, typ string, d event.Data, upstream []byte, p *models.Person) error {
+func (b *batch) emit(f *fact, key event.Key, typ string, d event.Data, p *models.Person) error {
 	row := models.Event{ID: b.t.store.NextID(), Key: key, BusinessID: f.business, NumberID: f.number.ID, Type: typ, CallbackID: f.callback, CreatedAt: b.now}
 	if p != nil && p.Conversation.ID != 0 {
 		v := b.conversations[p.Conversation.ID]
@@ -302,7 +350,7 @@ func (b *batch) emit(f *fact, key event.Key, typ string, d event.Data, upstream 
 		}
 		row.ConversationID, row.Sequence, d.Sequence = v.ID, v.Sequence, v.Sequence
 	}
-	e, err := event.New(key, typ, d, upstream, b.now)
+	e, err := event.New(key, typ, d, nil, b.now)
 	if err != nil {
 		// What upstream sent cannot be brought into canonical form, such as JSON nested a thousand deep. The event goes
 		// out with those parts as text; the callback is kept as it came in any case.
@@ -310,7 +358,7 @@ func (b *batch) emit(f *fact, key event.Key, typ string, d event.Data, upstream 
 			return fmt.Errorf("make event of callback %d: %w", f.callback, err)
 		}
 	}
-	row.Data, row.Upstream = e.Data, e.Upstream
+	row.Data = e.Data
 	b.changes.Events = append(b.changes.Events, row)
 	b.owe(row)
 	return nil

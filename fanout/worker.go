@@ -30,7 +30,8 @@ type Worker struct {
 
 // WorkerOptions sizes a worker. The zero value is usable.
 type WorkerOptions struct {
-	// Translators is how many groups of callbacks are translated at once; 0 means 4.
+	// Translators is how many groups of callbacks are in hand at once; those that wait for each other share a
+	// transaction. 0 means 16.
 	Translators int
 	// Couriers is how many groups of deliveries are under way at once; 0 means 64.
 	Couriers int
@@ -42,7 +43,7 @@ type WorkerOptions struct {
 // one server.
 func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell *task.Bell, t *Translator, c *Courier, r *Reconciler, log *slog.Logger) (*Worker, error) {
 	if o.Translators <= 0 {
-		o.Translators = 4
+		o.Translators = 16
 	}
 	if o.Couriers <= 0 {
 		o.Couriers = 64
@@ -133,6 +134,7 @@ func (w *Worker) Stop() {
 	<-w.done
 	w.callbacks.Shutdown()
 	w.deliveries.Shutdown()
+	w.translator.Close()
 	w.courier.Close()
 	for _, c := range w.clients {
 		_ = c.Close()

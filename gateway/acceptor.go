@@ -36,6 +36,11 @@ type Enqueuer interface {
 	Enqueue(ctx context.Context, ws ...models.Work) error
 }
 
+// Next is lent what was just committed, so that it need not read it back. The callbacks must not change.
+type Next interface {
+	Offer(w models.Work, cs []models.Callback)
+}
+
 // Group is what one commit carries.
 type Group struct {
 	Work      models.Work
@@ -47,6 +52,7 @@ type Acceptor struct {
 	journal Journal
 	refuge  Refuge // nil: none
 	queue   Enqueuer
+	next    Next // nil: translated elsewhere
 	log     *slog.Logger
 	m       *Metrics
 	commits *group.Committer[models.Callback]
@@ -65,10 +71,11 @@ const (
 	probeEvery = 500 * time.Millisecond
 )
 
-// NewAcceptor starts an acceptor. A nil refuge means that callbacks are refused while the database is away.
-func NewAcceptor(j Journal, refuge Refuge, q Enqueuer, log *slog.Logger, m *Metrics) *Acceptor {
+// NewAcceptor starts an acceptor. A nil refuge means that callbacks are refused while the database is away; a nil next,
+// that the callbacks are translated by another process.
+func NewAcceptor(j Journal, refuge Refuge, q Enqueuer, next Next, log *slog.Logger, m *Metrics) *Acceptor {
 	ctx, cancel := context.WithCancel(context.Background())
-	a := &Acceptor{journal: j, refuge: refuge, queue: q, log: log.With("component", "acceptor"), m: m, toQueue: make(chan models.Work, 4096), ctx: ctx, cancel: cancel}
+	a := &Acceptor{journal: j, refuge: refuge, queue: q, next: next, log: log.With("component", "acceptor"), m: m, toQueue: make(chan models.Work, 4096), ctx: ctx, cancel: cancel}
 	a.commits = group.New(group.Options[models.Callback]{MaxItems: 256, MaxBytes: 8 << 20, Size: func(c models.Callback) int { return len(c.Body) }}, a.commit)
 	a.wg.Go(a.enqueue)
 	a.wg.Go(a.bringHome)
@@ -101,6 +108,9 @@ func (a *Acceptor) commit(_ context.Context, cs []models.Callback) error {
 	err := a.journal.Accept(ctx, g.Work, g.Callbacks)
 	cancel()
 	if err == nil {
+		if a.next != nil {
+			a.next.Offer(g.Work, g.Callbacks)
+		}
 		select {
 		case a.toQueue <- g.Work:
 		default: // the queue is stuck; the reconciler will find the work

@@ -28,7 +28,7 @@ type Handler struct {
 	m      *Metrics
 }
 
-// Register adds the callback routes to an app whose body limit is MaxBody.
+// Register adds the callback routes to an app whose body limit is MaxBody and which does not parse multipart forms.
 func Register(app fiber.Router, apps Apps, a *Acceptor, log *slog.Logger, m *Metrics) {
 	h := &Handler{apps: apps, accept: a, log: log.With("component", "gateway"), m: m}
 	app.Get("/webhooks/cloud/:app", h.handshake)

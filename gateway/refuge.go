@@ -62,4 +62,6 @@ func (r *RedisRefuge) Drop(ctx context.Context, ks []Kept) error {
 }
 
 // Len is how many groups are kept.
-func (r *RedisRefuge) Len(ctx context.Context) (int64, error) { return r.redis.LLen(ctx, refugeKey).Result() }
+func (r *RedisRefuge) Len(ctx context.Context) (int64, error) {
+	return r.redis.LLen(ctx, refugeKey).Result()
+}

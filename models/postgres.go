@@ -68,7 +68,15 @@ func (p *postgresEngine) addWork(ctx context.Context, ws []Work) error {
 }
 
 func (p *postgresEngine) loadCallbacks(ctx context.Context, first, last int64) ([]Callback, error) {
-	rows, err := p.pool.Query(ctx, `SELECT id, app_id, received_at, body FROM callbacks WHERE id BETWEEN $1 AND $2 ORDER BY id`, first, last)
+	return p.callbacks(ctx, `id BETWEEN $1 AND $2`, first, last)
+}
+
+func (p *postgresEngine) loadCallbacksByID(ctx context.Context, ids []int64) ([]Callback, error) {
+	return p.callbacks(ctx, `id = ANY($1::bigint[])`, ids)
+}
+
+func (p *postgresEngine) callbacks(ctx context.Context, where string, args ...any) ([]Callback, error) {
+	rows, err := p.pool.Query(ctx, `SELECT id, app_id, received_at, body FROM callbacks WHERE `+where+` ORDER BY id`, args...)
 	if err != nil {
 		return nil, err
 	}

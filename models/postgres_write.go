@@ -19,8 +19,8 @@ func (t *postgresTranslation) Write(ctx context.Context, c Changes) error {
 	t.queueMessages(&b, c.Messages)
 	queueEvents(&b, c.Events, c.Deliveries)
 	queueWork(&b, c.Work)
-	if c.Done != 0 {
-		b.Queue(`DELETE FROM outbox WHERE id = $1`, c.Done)
+	if len(c.Done) > 0 {
+		b.Queue(`DELETE FROM outbox WHERE id = ANY($1::bigint[])`, c.Done)
 	}
 	if b.Len() == 0 {
 		return nil

@@ -33,6 +33,9 @@ func (g gate) enter(ctx context.Context) (leave func(), err error) {
 }
 
 func encodeMembers(ids []int64) string {
+	if ids == nil {
+		return "[]"
+	}
 	b, _ := json.Marshal(ids) // numbers always marshal
 	return string(b)
 }
@@ -105,6 +108,15 @@ func (s *statements) addWork(ctx context.Context, ws []Work) error {
 	return nil
 }
 
+func (s *statements) finish(ctx context.Context, work []int64) error {
+	for _, id := range work {
+		if _, err := s.exec(ctx, `DELETE FROM outbox WHERE id = ?`, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (q *sqliteEngine) accept(ctx context.Context, w Work, cs []Callback) error {
 	return q.inTx(ctx, func(s *statements) error {
 		for _, c := range cs {
@@ -122,7 +134,15 @@ func (q *sqliteEngine) addWork(ctx context.Context, ws []Work) error {
 }
 
 func (q *sqliteEngine) loadCallbacks(ctx context.Context, first, last int64) ([]Callback, error) {
-	rows, err := q.db.QueryContext(ctx, `SELECT id, app_id, received_at, body FROM callbacks WHERE id BETWEEN ? AND ? ORDER BY id`, first, last)
+	return q.callbacks(ctx, `id BETWEEN ? AND ?`, first, last)
+}
+
+func (q *sqliteEngine) loadCallbacksByID(ctx context.Context, ids []int64) ([]Callback, error) {
+	return q.callbacks(ctx, `id IN (SELECT value FROM json_each(?))`, encodeMembers(ids))
+}
+
+func (q *sqliteEngine) callbacks(ctx context.Context, where string, args ...any) ([]Callback, error) {
+	rows, err := q.db.QueryContext(ctx, `SELECT id, app_id, received_at, body FROM callbacks WHERE `+where+` ORDER BY id`, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -191,10 +211,8 @@ func (q *sqliteEngine) settle(ctx context.Context, st settlement) error {
 				return err
 			}
 		}
-		for _, id := range st.done {
-			if _, err := s.exec(ctx, `DELETE FROM outbox WHERE id = ?`, id); err != nil {
-				return err
-			}
+		if err := s.finish(ctx, st.done); err != nil {
+			return err
 		}
 		if err := s.addWork(ctx, st.next); err != nil {
 			return err

@@ -115,11 +115,10 @@ func (t *sqliteTranslation) Write(ctx context.Context, c Changes) error {
 			return err
 		}
 	}
-	if err := t.s.addWork(ctx, c.Work); err != nil || c.Done == 0 {
+	if err := t.s.addWork(ctx, c.Work); err != nil {
 		return err
 	}
-	_, err := t.s.exec(ctx, `DELETE FROM outbox WHERE id = ?`, c.Done)
-	return err
+	return t.s.finish(ctx, c.Done)
 }
 
 func (t *sqliteTranslation) writeParked(ctx context.Context, c Changes) error {

@@ -45,6 +45,7 @@ type engine interface {
 	translate(ctx context.Context, fn func(Translation) error) error
 	settle(ctx context.Context, s settlement) error
 	loadCallbacks(ctx context.Context, first, last int64) ([]Callback, error)
+	loadCallbacksByID(ctx context.Context, ids []int64) ([]Callback, error)
 	loadGroup(ctx context.Context, webhookID int64, events []int64, dueBefore time.Time) ([]Due, error)
 	unfinished(ctx context.Context, dueBefore time.Time, after int64, limit int) ([]Work, error)
 	addWork(ctx context.Context, ws []Work) error

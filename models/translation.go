@@ -125,8 +125,8 @@ type Changes struct {
 	Deliveries []Delivery
 	Work       []Work
 	Parked     []ParkedCallback
-	// Done is the work that this finishes; 0 for none.
-	Done int64
+	// Done is the work that this finishes.
+	Done []int64
 	// RoutesVersion is the Version of the Routes by which Parked was decided; 0 is not checked. If the routes have
 	// changed since, Write answers ErrRoutesChanged: the number may have been connected meanwhile, and its parked
 	// callbacks handed out already.

@@ -77,6 +77,15 @@ func (s *Store) Callbacks(ctx context.Context, first, last int64) ([]Callback, e
 	return cs, nil
 }
 
+// CallbacksByID reads the callbacks with these ids, in order; those that are gone are missing.
+func (s *Store) CallbacksByID(ctx context.Context, ids []int64) ([]Callback, error) {
+	cs, err := s.hot.loadCallbacksByID(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("load callbacks: %w", err)
+	}
+	return cs, nil
+}
+
 // Unfinished lists work that was due by a moment, by id after the given one, at most limit.
 func (s *Store) Unfinished(ctx context.Context, dueBefore time.Time, after int64, limit int) ([]Work, error) {
 	ws, err := s.hot.unfinished(ctx, dueBefore, after, limit)

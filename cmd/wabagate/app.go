@@ -112,12 +112,14 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	metrics := fanout.NewMetrics(registry)
 	courier := fanout.NewCourier(a.store, a.directory, subs, client, deliver.NewLanes(cfg.InFlight, nil), queue, log, metrics, nil)
 
+	var next gateway.Next
 	if cfg.Roles.Worker {
 		depth := int64(0)
 		if cfg.RedisURL == "" {
 			depth = embeddedDepth
 		}
-		translator := fanout.NewTranslator(a.store, subs, queue, log, metrics, nil)
+		translator := fanout.NewTranslator(a.store, a.directory, subs, queue, courier, log, metrics, nil)
+		next = translator
 		reconciler := fanout.NewReconciler(a.store, queue, a.redis, workerName(), depth, log, metrics)
 		a.worker, err = fanout.NewWorker(fanout.WorkerOptions{Translators: cfg.Translators, Couriers: cfg.Couriers, Grace: cfg.Grace}, dial, bell, translator, courier, reconciler, log)
 		if err != nil {
@@ -134,7 +136,8 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 
 	a.http = fiber.New(fiber.Config{
 		AppName: "wabagate", DisableStartupMessage: true, BodyLimit: gateway.MaxBody, ReadBufferSize: 16 << 10,
-		ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ErrorHandler: api.ErrorHandler(log),
+		DisablePreParseMultipartForm: true, // a callback is bytes, whatever its content type claims
+		ReadTimeout:                  30 * time.Second, IdleTimeout: 2 * time.Minute, ErrorHandler: api.ErrorHandler(log),
 	})
 	if cfg.Roles.Ingress {
 		gm := gateway.NewMetrics(registry)
@@ -142,7 +145,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		if a.refuge != nil {
 			refuge = a.refuge
 		}
-		acceptor := gateway.NewAcceptor(a.store, refuge, queue, log, gm)
+		acceptor := gateway.NewAcceptor(a.store, refuge, queue, next, log, gm)
 		a.onStop("acceptor", func() error { acceptor.Close(); return nil })
 		gateway.Register(a.http, a.directory, acceptor, log, gm)
 	}

@@ -33,6 +33,9 @@ Exits with 1 when anything was lost.`,
 			if o.Runs < 1 || o.Runs > 100 {
 				return fmt.Errorf("--runs %d: expected a number from 1 to 100", o.Runs)
 			}
+			if o.Connections < 1 || o.Connections > 1024 {
+				return fmt.Errorf("--connections %d: expected a number from 1 to 1024", o.Connections)
+			}
 			o.DatabaseURL, o.RedisURL, o.Progress = cfg.DatabaseURL, cfg.RedisURL, cmd.ErrOrStderr()
 			report, err := bench.Run(cmd.Context(), o)
 			if err != nil {
@@ -55,6 +58,7 @@ Exits with 1 when anything was lost.`,
 	f := cmd.Flags()
 	f.BoolVar(&asJSON, "json", false, "print every figure with its limit and target as JSON")
 	f.BoolVar(&o.Quick, "quick", false, "smaller numbers, without the hanging webhook: up to a minute")
+	f.IntVar(&o.Connections, "connections", 64, "requests under way at a time, in figures and limits alike")
 	f.IntVar(&o.Runs, "runs", 1, "measure so often and print medians")
 	f.BoolVar(&o.Throwaway, "throwaway", false, "start a PostgreSQL and a Redis, with the durability of production, and measure on them")
 	f.StringVar(&o.Profile, "profile", "", "directory that gets a CPU profile of each gateway process")

@@ -81,6 +81,9 @@ func (d Dialect) Speaks(typ string) bool {
 	return ok && !(d.raw && t.Derived)
 }
 
+// Raw reports whether the dialect passes on the platform's own envelope, so that Render needs the event's Upstream.
+func (d Dialect) Raw() bool { return d.raw }
+
 // Render appends the body of the event's deliveries to dst: always the same bytes for the same event. It returns
 // ErrNoShape, and dst as it was, for an event that the dialect cannot express.
 func (d Dialect) Render(dst []byte, e event.Event) ([]byte, error) {

@@ -29,6 +29,14 @@ func testAccept(_ *testing.T, w *world) {
 	got, err = w.Callbacks(w.ctx, cs[1].ID, cs[1].ID)
 	w.ok(err)
 	w.equal("range", bodies(got), []string{"\x00\xff"})
+	for _, c := range []struct {
+		ids  []int64
+		want []string
+	}{{[]int64{cs[2].ID, 4711, cs[0].ID}, []string{"one", ""}}, {[]int64{cs[1].ID}, []string{"\x00\xff"}}, {nil, nil}} {
+		got, err = w.CallbacksByID(w.ctx, c.ids)
+		w.ok(err)
+		w.equal("by id", bodies(got), c.want)
+	}
 	ws := w.unfinished()
 	w.equal("work once", len(ws), 1)
 	work.DueAt = work.DueAt.Truncate(time.Millisecond).UTC()
@@ -37,7 +45,7 @@ func testAccept(_ *testing.T, w *world) {
 	b, err := w.Backlog(w.ctx)
 	w.ok(err)
 	w.equal("backlog", []any{b.Callbacks, b.Deliveries, b.OldestDue.UTC()}, []any{1, 0, work.DueAt})
-	w.write(models.Changes{Done: work.ID})
+	w.write(models.Changes{Done: []int64{work.ID}})
 	b, err = w.Backlog(w.ctx)
 	w.ok(err)
 	w.equal("backlog after", []any{b.Callbacks, b.OldestDue.IsZero()}, []any{0, true})

@@ -1,6 +1,7 @@
 package modelstest
 
 import (
+	"fmt"
 	"testing"
 
 	"wabagate/models"
@@ -86,10 +87,14 @@ func testPeopleTogether(_ *testing.T, w *world) {
 	w.equal("conversation of one", people[4].Conversation.ID, people[1].Conversation.ID)
 	w.equal("later, by either name", w.people(w.ref("", "a", false))[0].Contact.ID, one)
 
-	// Many at once.
+	// Many at once: more than a server has locks for.
+	many := 6000
+	if w.Embedded() {
+		many = 300
+	}
 	var refs []models.PersonRef
-	for i := range 1500 {
-		refs = append(refs, w.ref(string(rune('A'+i%26))+string(rune('0'+i/26)), "", true))
+	for i := range many {
+		refs = append(refs, w.ref(fmt.Sprint("many ", i), "", true))
 	}
 	fresh := 0
 	for _, p := range w.people(append(refs, refs...)...) {
@@ -97,5 +102,5 @@ func testPeopleTogether(_ *testing.T, w *world) {
 			fresh++
 		}
 	}
-	w.equal("made once", fresh, 1500)
+	w.equal("made once", fresh, many)
 }

@@ -14,7 +14,7 @@ func testEvents(_ *testing.T, w *world) {
 	w.ok(w.AddWork(w.ctx, callback))
 	first.Upstream, first.ConversationID, first.Sequence, first.CallbackID = []byte(`{"up":1}`), 5, 6, 7
 	next := models.Work{ID: w.NextID(), Kind: models.Deliver, WebhookID: w.webhook.ID, DueAt: first.CreatedAt, Members: []int64{first.ID}}
-	w.write(models.Changes{Events: []models.Event{first}, Deliveries: []models.Delivery{{EventID: first.ID, WebhookID: w.webhook.ID}}, Work: []models.Work{next}, Done: callback.ID})
+	w.write(models.Changes{Events: []models.Event{first}, Deliveries: []models.Delivery{{EventID: first.ID, WebhookID: w.webhook.ID}}, Work: []models.Work{next}, Done: []int64{callback.ID}})
 	ws := w.unfinished()
 	w.equal("work now", []any{len(ws), ws[0].ID, ws[0].Members}, []any{1, next.ID, next.Members})
 	got, err := w.EventByKey(w.ctx, w.business, first.Key)
@@ -99,7 +99,7 @@ func testRollback(_ *testing.T, w *world) {
 		e := w.event("a")
 		w.ok(tx.Write(w.ctx, models.Changes{Events: []models.Event{e}, Deliveries: []models.Delivery{{EventID: e.ID, WebhookID: w.webhook.ID}},
 			Conversations: []models.ConversationChange{{ID: p[0].Conversation.ID, Sequence: 1}}, Messages: []models.Message{{NumberID: w.number.ID, Wamid: "m"}},
-			Work: []models.Work{{ID: w.NextID(), Kind: models.Deliver, DueAt: time.Now(), Members: []int64{1}}}, Done: done.ID}))
+			Work: []models.Work{{ID: w.NextID(), Kind: models.Deliver, DueAt: time.Now(), Members: []int64{1}}}, Done: []int64{done.ID}}))
 		return no
 	})
 	w.is(err, no)
@@ -114,7 +114,7 @@ func testRollback(_ *testing.T, w *world) {
 		defer func() { _ = recover() }()
 		_ = w.Translate(w.ctx, func(models.Translation) error { panic("bug") })
 	}()
-	w.write(models.Changes{Done: done.ID})
+	w.write(models.Changes{Done: []int64{done.ID}})
 }
 
 // testText: nothing that upstream may write makes a translation fail.

@@ -18,6 +18,7 @@ type Options struct {
 	RedisURL    models.Secret // a single Redis; an empty logical database of it is used. Empty → the in-process queue
 	Throwaway   bool          // starts a Postgres and a Redis of our own, with the durability of production, and measures on them
 	Quick       bool          // smaller numbers, without the hanging webhook
+	Connections int           // requests under way at a time, in every figure and limit alike; 0 or less → 64
 	Runs        int           // 0 or less → 1; the report holds medians, and of losses the worst
 	Profile     string        // directory that gets a CPU profile of each gateway process; empty → none
 	Progress    io.Writer     // gets a line per stage; nil → nothing
@@ -48,7 +49,10 @@ func (o Options) sizes() sizes {
 	}
 	if o.Quick {
 		s.limit, s.tasks, s.acknowledge, s.endToEnd = time.Second, 5_000, 20_000, 10_000
-		s.steady, s.idle, s.hang, s.budget, s.postFor, s.drainFor = 5*time.Second, 4*time.Second, 0, time.Minute, 10*time.Second, 10*time.Second
+		s.steady, s.idle, s.hang, s.budget, s.postFor, s.drainFor = 5*time.Second, 4*time.Second, 0, time.Minute, 10*time.Second, 15*time.Second
+	}
+	if o.Connections > 0 {
+		s.connections = o.Connections
 	}
 	return s
 }

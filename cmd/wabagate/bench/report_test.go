@@ -1,0 +1,212 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata")
+
+func sample() *Report {
+	r := &Report{Stores: "PostgreSQL and Redis", Runs: 1, Connections: 64}
+	for key, v := range map[string]float64{
+		keyEcho: 92_000, keyEnqueue: 15_700, keyEnqueueP50: 3.1, keyEnqueueP99: 12, keyPost: 21_900, keyNoop: 10_000, keyTaskPost: 4_600,
+		keyWaiting: 100_000, keyAcknowledged: 15_700, keyAckP50: 3.456, keyAckP99: 11.44, keyWaitingPeak: 149.9,
+		keyDrained: 5_210.4, keyDrainCommits: 0.1, keyDrainPeak: 150, keyDrainLost: 0, keyDrainDuplicated: 2,
+		keyDelivered: 4_599.9, keyCommits: 0.0321, keyLost: 1, keyIdleRSS: 59.9, keyIdleCPU: 3, keySteadyP50: 15, keySteadyP99: 49.9, keyHangRatio: 1.5,
+	} {
+		r.add(key, v)
+	}
+	r.note("A note.")
+	r.note("A note.")
+	return r
+}
+
+func TestTable(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	if err := sample().Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	const path = "testdata/table.golden"
+	if *update {
+		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(b.Bytes(), want) {
+		t.Errorf("got\n%s\nwant\n%s(-update rewrites it)", b.Bytes(), want)
+	}
+}
+
+func TestMarks(t *testing.T) {
+	t.Parallel()
+	want := map[string][]bool{
+		keyAcknowledged: {true},            // exactly the limit; the echo beside it is no target
+		keyDelivered:    {false, true},     // a hair below one limit, above the other
+		keyWaitingPeak:  {true},            // below 150
+		keyDrainPeak:    {false},           // 150 is not below 150
+		keyDrainCommits: {true},            // at most 0.1
+		keyLost:         {false},           // 1
+		keyDrainLost:    {true},            // 0
+		keyIdleRSS:      {true},            // below 60
+		keyIdleCPU:      {false},           // 3 is not below 3
+		keySteadyP50:    {false},           // 15 is not below 15
+		keySteadyP99:    {true},            // below 50
+		keyHangRatio:    {true},            // at most 1.5
+		keyAckP99:       nil, keyEcho: nil, // no target
+	}
+	for _, f := range sample().Figures() {
+		var got []bool
+		for _, c := range f.Against {
+			if (c.Target == "") != (c.Met == nil) {
+				t.Errorf("%s: target %q, met %v", f.Key, c.Target, c.Met)
+			}
+			if c.Met != nil {
+				got = append(got, *c.Met)
+			}
+		}
+		marks, listed := want[f.Key]
+		if !listed {
+			continue
+		}
+		delete(want, f.Key)
+		if len(got) != len(marks) {
+			t.Errorf("%s: %v, want %v", f.Key, got, marks)
+			continue
+		}
+		for i := range got {
+			if got[i] != marks[i] {
+				t.Errorf("%s %s: %v", f.Key, f.Against[i].Target, got[i])
+			}
+		}
+	}
+	for key := range want {
+		t.Errorf("%s is not in the report", key)
+	}
+}
+
+func TestNoLimitNoMark(t *testing.T) {
+	t.Parallel()
+	r := &Report{}
+	r.add(keyAcknowledged, 9000)
+	if f := r.Figures(); len(f) != 1 || f[0].Against != nil {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestCatalogue(t *testing.T) {
+	t.Parallel()
+	keys := map[string]bool{}
+	for _, k := range catalogue {
+		if keys[k.key] || k.key == "" || k.label == "" || k.stage == "" {
+			t.Errorf("%+v", k)
+		}
+		keys[k.key] = true
+		for _, r := range k.rules {
+			if r.limit != "" && !keys[r.limit] {
+				t.Errorf("%s is held against %q, which does not come before it", k.key, r.limit)
+			}
+		}
+	}
+}
+
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	b, err := json.Marshal(sample())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Connections int
+		Figures     []Figure
+	}
+	if err := json.Unmarshal(b, &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range got.Figures {
+		if f.Key == keyDelivered {
+			c := f.Against[1]
+			if f.Value != 4_599.9 || f.Unit != "/s" || c.Limit.Key != keyPost || c.Limit.Value != 21_900 || c.Target != "≥ 0.192 × limit" || !*c.Met {
+				t.Errorf("%+v %+v", f, c)
+			}
+			return
+		}
+	}
+	t.Errorf("no %s in %s", keyDelivered, b)
+}
+
+func TestMerge(t *testing.T) {
+	t.Parallel()
+	var reports []*Report
+	for _, v := range []float64{5, 1, 9, 2} {
+		r := &Report{Runs: 1, Stores: "SQLite"}
+		r.add(keyDelivered, v)
+		r.add(keyLost, v)
+		reports = append(reports, r)
+	}
+	reports[1].add(keyIdleCPU, 0.5) // measured once
+	reports[1].note("Slow.")
+	m := Merge(reports)
+	if m.values[keyDelivered] != 3.5 || m.values[keyLost] != 9 || m.Lost() != 9 || m.values[keyIdleCPU] != 0.5 || m.Runs != 4 || m.Stores != "SQLite" {
+		t.Errorf("%+v", m)
+	}
+	if len(m.Notes) != 1 || m.Notes[0] != "Run 2: Slow." {
+		t.Errorf("notes %q", m.Notes)
+	}
+	if Merge(reports[:1]) != reports[0] || median([]float64{3, 1, 2}) != 2 {
+		t.Error("the median of one is itself, of three the middle one")
+	}
+}
+
+func TestFormat(t *testing.T) {
+	t.Parallel()
+	for want, f := range map[string]struct {
+		v    float64
+		unit string
+	}{
+		"92,346/s": {92_345.6, "/s"}, "0": {0, ""}, "0.032": {0.0321, ""}, "1.23 ms": {1.234, "ms"}, "12.3 MiB": {12.34, "MiB"}, "150 MiB": {150, "MiB"},
+	} {
+		if got := format(f.v, f.unit); got != want {
+			t.Errorf("%v: %q, want %q", f, got, want)
+		}
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+	stage := errors.New("a stage failed")
+	over, cancel := context.WithTimeoutCause(t.Context(), 0, errBudget)
+	defer cancel()
+	<-over.Done()
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+
+	b := &bench{say: &narrator{}, report: &Report{}}
+	for name, test := range map[string]struct {
+		ctx       context.Context
+		err, want error
+	}{
+		"all well":              {t.Context(), nil, nil},
+		"a failure":             {t.Context(), stage, stage},
+		"an interrupt":          {interrupted, stage, ErrInterrupted},
+		"over, nothing to show": {over, stage, stage},
+	} {
+		if got := b.verdict(test.ctx, test.err); !errors.Is(got, test.want) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	b.report.add(keyEcho, 1)
+	if err := b.verdict(over, stage); err != nil || len(b.report.Notes) != 1 {
+		t.Errorf("a run cut off keeps what it measured: %v, %q", err, b.report.Notes)
+	}
+}
