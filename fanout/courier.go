@@ -86,6 +86,13 @@ work:
 // dueSlack covers the queue's clock, which counts whole seconds.
 const dueSlack = 2 * time.Second
 
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // flushEvery bounds how long the result of a finished attempt waits for the rest of its group.
 const flushEvery = 200 * time.Millisecond
 
@@ -110,7 +117,7 @@ func (c *Courier) Attempt(ctx context.Context, w models.Work) error {
 	due, ok := c.recent.take(w.ID)
 	if !ok {
 		var err error
-		if due, err = c.store.LoadGroup(ctx, w.WebhookID, w.Members, c.now().Add(dueSlack)); err != nil {
+		if due, err = c.store.LoadGroup(ctx, w.WebhookID, w.Members, latest(c.now().Add(dueSlack), w.DueAt)); err != nil {
 			return err
 		}
 	}

@@ -65,7 +65,7 @@ func (c Changes) clean() Changes {
 	c.Events = slices.Clone(c.Events)
 	for i := range c.Events {
 		e := &c.Events[i]
-		e.Type, e.Data, e.Upstream, e.CreatedAt = printable(e.Type), printableBytes(e.Data), printableBytes(e.Upstream), moment(e.CreatedAt)
+		e.Type, e.Data, e.CreatedAt = printable(e.Type), printableBytes(e.Data), moment(e.CreatedAt)
 	}
 	slices.SortStableFunc(c.Events, func(a, b Event) int { return bytes.Compare(a.Key[:], b.Key[:]) })
 

@@ -131,7 +131,6 @@ type eventRow struct {
 	CallbackID     int64
 	CreatedAt      time.Time
 	Data           string
-	Upstream       string
 }
 
 func (s *Store) event(ctx context.Context, where string, args ...any) (Event, error) {
@@ -144,7 +143,7 @@ func (s *Store) event(ctx context.Context, where string, args ...any) (Event, er
 
 func (r eventRow) event() Event {
 	e := Event{ID: r.ID, BusinessID: r.BusinessID, NumberID: r.NumberID, Type: r.Type, ConversationID: r.ConversationID,
-		Sequence: r.Sequence, CallbackID: r.CallbackID, CreatedAt: r.CreatedAt.UTC(), Data: []byte(r.Data), Upstream: []byte(r.Upstream)}
+		Sequence: r.Sequence, CallbackID: r.CallbackID, CreatedAt: r.CreatedAt.UTC(), Data: []byte(r.Data)}
 	copy(e.Key[:], r.Key)
 	return e
 }

@@ -100,7 +100,7 @@ func (p *postgresEngine) unfinished(ctx context.Context, dueBefore time.Time, af
 }
 
 func (p *postgresEngine) loadGroup(ctx context.Context, webhookID int64, events []int64, dueBefore time.Time) ([]Due, error) {
-	rows, err := p.pool.Query(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data, e.upstream, d.attempts
+	rows, err := p.pool.Query(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data, d.attempts
 		FROM deliveries d JOIN events e ON e.id = d.event_id
 		WHERE d.webhook_id = $1 AND d.event_id = ANY($2::bigint[]) AND d.state = 0 AND d.due_at <= $3 ORDER BY e.id`, webhookID, events, moment(dueBefore))
 	if err != nil {
@@ -110,7 +110,7 @@ func (p *postgresEngine) loadGroup(ctx context.Context, webhookID int64, events 
 		var key []byte
 		e := &d.Event
 		err = r.Scan(&e.ID, &key, &e.BusinessID, &e.NumberID, &e.Type, &e.ConversationID, &e.Sequence, &e.CallbackID, &e.CreatedAt,
-			(*textBytes)(&e.Data), (*textBytes)(&e.Upstream), &d.Attempts)
+			(*textBytes)(&e.Data), &d.Attempts)
 		copy(e.Key[:], key)
 		return d, err
 	})

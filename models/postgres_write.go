@@ -115,16 +115,16 @@ func queueEvents(b *pgx.Batch, es []Event, ds []Delivery) {
 	n := len(es)
 	ids, keys, business, numbers, types := make([]int64, n), make([][]byte, n), make([]int64, n), make([]int64, n), make([]string, n)
 	convs, sequences, callbacks, created := make([]int64, n), make([]int64, n), make([]int64, n), make([]time.Time, n)
-	data, upstream := make([][]byte, n), make([][]byte, n)
+	data := make([][]byte, n)
 	for i := range es {
 		e := &es[i]
 		ids[i], keys[i], business[i], numbers[i], types[i] = e.ID, e.Key[:], e.BusinessID, e.NumberID, e.Type
 		convs[i], sequences[i], callbacks[i], created[i] = e.ConversationID, e.Sequence, e.CallbackID, e.CreatedAt
-		data[i], upstream[i] = e.Data, e.Upstream
+		data[i] = e.Data
 	}
-	b.Queue(`INSERT INTO events (id, key, business_id, number_id, type, conversation_id, sequence, callback_id, created_at, data, upstream)
-		SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[], $10::text[], $11::text[])
-		ON CONFLICT (key) DO NOTHING`, ids, keys, business, numbers, types, convs, sequences, callbacks, created, data, upstream)
+	b.Queue(`INSERT INTO events (id, key, business_id, number_id, type, conversation_id, sequence, callback_id, created_at, data)
+		SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[], $10::text[])
+		ON CONFLICT (key) DO NOTHING`, ids, keys, business, numbers, types, convs, sequences, callbacks, created, data)
 	if len(ds) == 0 {
 		return
 	}

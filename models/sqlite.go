@@ -183,7 +183,7 @@ func (q *sqliteEngine) unfinished(ctx context.Context, dueBefore time.Time, afte
 }
 
 func (q *sqliteEngine) loadGroup(ctx context.Context, webhookID int64, events []int64, dueBefore time.Time) ([]Due, error) {
-	rows, err := q.db.QueryContext(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data, e.upstream, d.attempts
+	rows, err := q.db.QueryContext(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data, d.attempts
 		FROM deliveries d JOIN events e ON e.id = d.event_id
 		WHERE d.webhook_id = ? AND d.event_id IN (SELECT value FROM json_each(?)) AND d.state = 0 AND d.due_at <= ? ORDER BY e.id`, webhookID, encodeMembers(events), moment(dueBefore))
 	if err != nil {
@@ -192,7 +192,7 @@ func (q *sqliteEngine) loadGroup(ctx context.Context, webhookID int64, events []
 	var key []byte
 	return collect(rows, func(d *Due) []any {
 		e := &d.Event
-		return []any{&e.ID, &key, &e.BusinessID, &e.NumberID, &e.Type, &e.ConversationID, &e.Sequence, &e.CallbackID, &e.CreatedAt, &e.Data, &e.Upstream, &d.Attempts}
+		return []any{&e.ID, &key, &e.BusinessID, &e.NumberID, &e.Type, &e.ConversationID, &e.Sequence, &e.CallbackID, &e.CreatedAt, &e.Data, &d.Attempts}
 	}, func(d *Due) error { copy(d.Event.Key[:], key); return nil })
 }
 

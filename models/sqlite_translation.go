@@ -181,9 +181,9 @@ func (t *sqliteTranslation) writeMessages(ctx context.Context, c Changes) error 
 func (t *sqliteTranslation) writeEvents(ctx context.Context, c Changes) error {
 	for i := range c.Events {
 		e := &c.Events[i]
-		if _, err := t.s.exec(ctx, `INSERT INTO events (id, key, business_id, number_id, type, conversation_id, sequence, callback_id, created_at, data, upstream)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`,
-			e.ID, e.Key[:], e.BusinessID, e.NumberID, e.Type, e.ConversationID, e.Sequence, e.CallbackID, e.CreatedAt, string(e.Data), string(e.Upstream)); err != nil {
+		if _, err := t.s.exec(ctx, `INSERT INTO events (id, key, business_id, number_id, type, conversation_id, sequence, callback_id, created_at, data)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`,
+			e.ID, e.Key[:], e.BusinessID, e.NumberID, e.Type, e.ConversationID, e.Sequence, e.CallbackID, e.CreatedAt, string(e.Data)); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,7 @@ type Options struct {
 	Dir string
 	// MasterKey protects the data keys that secrets are encrypted with; empty leaves them bare in the database.
 	MasterKey Secret
-	// MaxConns bounds connections to PostgreSQL; 0 means 16.
+	// MaxConns bounds connections to PostgreSQL, twice: for the hot statements and for the rest; 0 means 16.
 	MaxConns int
 	// ApplicationName is shown in pg_stat_activity; empty means wabagate.
 	ApplicationName string

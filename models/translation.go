@@ -87,7 +87,6 @@ type Event struct {
 	CallbackID     int64
 	CreatedAt      time.Time
 	Data           []byte
-	Upstream       []byte
 }
 
 // DeliveryState is where a delivery stands.

@@ -45,6 +45,7 @@ func QueueOf(w models.Work) string {
 // payload is what a task carries: ids only.
 type payload struct {
 	Work    int64   `json:"work"`
+	Due     int64   `json:"due,omitempty"` // Unix milliseconds
 	Webhook int64   `json:"webhook,omitempty"`
 	Members []int64 `json:"members"`
 }
@@ -57,7 +58,7 @@ const handlerTimeout = 5 * time.Minute
 const never = 1 << 30
 
 func newTask(w models.Work) (*asynq.Task, error) {
-	p, err := json.Marshal(payload{Work: w.ID, Webhook: w.WebhookID, Members: w.Members})
+	p, err := json.Marshal(payload{Work: w.ID, Due: w.DueAt.UnixMilli(), Webhook: w.WebhookID, Members: w.Members})
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func Parse(t *asynq.Task) (models.Work, error) {
 	if err := json.Unmarshal(t.Payload(), &p); err != nil || len(p.Members) == 0 {
 		return models.Work{}, fmt.Errorf("task payload is not ours: %w", asynq.SkipRetry)
 	}
-	w := models.Work{ID: p.Work, Kind: models.Deliver, WebhookID: p.Webhook, Members: p.Members}
+	w := models.Work{ID: p.Work, Kind: models.Deliver, WebhookID: p.Webhook, DueAt: time.UnixMilli(p.Due), Members: p.Members}
 	if t.Type() == TypeTranslate {
 		w.Kind = models.TranslateCallbacks
 	}

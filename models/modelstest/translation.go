@@ -12,7 +12,7 @@ import (
 func testEvents(_ *testing.T, w *world) {
 	first, callback := w.event("a"), models.Work{ID: w.NextID(), Kind: models.TranslateCallbacks, DueAt: time.Now(), Members: []int64{1, 1}}
 	w.ok(w.AddWork(w.ctx, callback))
-	first.Upstream, first.ConversationID, first.Sequence, first.CallbackID = []byte(`{"up":1}`), 5, 6, 7
+	first.ConversationID, first.Sequence, first.CallbackID = 5, 6, 7
 	next := models.Work{ID: w.NextID(), Kind: models.Deliver, WebhookID: w.webhook.ID, DueAt: first.CreatedAt, Members: []int64{first.ID}}
 	w.write(models.Changes{Events: []models.Event{first}, Deliveries: []models.Delivery{{EventID: first.ID, WebhookID: w.webhook.ID}}, Work: []models.Work{next}, Done: []int64{callback.ID}})
 	ws := w.unfinished()
@@ -124,7 +124,7 @@ func testText(_ *testing.T, w *world) {
 	for i, text := range []string{bad, long, long + "1", strings.Repeat("é", 5000), "\x00"} {
 		ref := models.PersonRef{BusinessID: w.business, NumberID: w.number.ID, WaID: text, UserID: "u" + text, ParentUserID: text, Username: text, Name: text, Create: true}
 		event := w.event("text " + text)
-		event.Type, event.Data, event.Upstream = text, []byte(`{"d":"`+text+`"}`), []byte(`{"u":"`+text+`"}`)
+		event.Type, event.Data = text, []byte(`{"d":"`+text+`"}`)
 		name := models.MessageRef{NumberID: w.number.ID, Wamid: text}
 		message := models.Message{NumberID: w.number.ID, Wamid: text, Type: text, Text: text, Status: text, SentAt: time.Now()}
 		var person models.Person
@@ -159,7 +159,7 @@ func testText(_ *testing.T, w *world) {
 		w.ok(err)
 		if text == bad {
 			w.equal("person", person.Contact, models.Contact{ID: person.Contact.ID, WaID: made, UserID: "u" + made, ParentUserID: made, Username: made, Name: made})
-			w.equal("event", []string{got.Type, string(got.Data), string(got.Upstream)}, []string{made, `{"d":"` + made + `"}`, `{"u":"` + made + `"}`})
+			w.equal("event", []string{got.Type, string(got.Data)}, []string{made, `{"d":"` + made + `"}`})
 			w.equal("message", found[name].Text+found[name].Type+found[name].Status, made+made+made)
 		}
 		if text == long {

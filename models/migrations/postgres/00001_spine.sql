@@ -48,22 +48,20 @@ CREATE TABLE conversations (
 CREATE TABLE messages (
 	number_id bigint NOT NULL, wamid text NOT NULL, conversation_id bigint, inbound boolean NOT NULL, type text NOT NULL,
 	text text NOT NULL, status text NOT NULL, sent_at timestamptz NOT NULL, status_at timestamptz, PRIMARY KEY (number_id, wamid)) WITH (fillfactor = 85);
-CREATE INDEX messages_conversation ON messages (conversation_id, sent_at);
 
 CREATE TABLE events (
 	id bigint PRIMARY KEY, key bytea NOT NULL UNIQUE, business_id bigint NOT NULL, number_id bigint NOT NULL, type text NOT NULL,
 	conversation_id bigint NOT NULL, sequence bigint NOT NULL, callback_id bigint NOT NULL, created_at timestamptz NOT NULL,
-	data text NOT NULL, upstream text NOT NULL);
+	data text NOT NULL);
 -- state and attempts change once in the ordinary case; no index names them and half of each page is left free, so that
 -- the change stays on its page.
 CREATE TABLE deliveries (
 	event_id bigint NOT NULL, webhook_id bigint NOT NULL, state smallint NOT NULL, attempts integer NOT NULL, due_at timestamptz NOT NULL,
-	failed_at timestamptz, PRIMARY KEY (event_id, webhook_id)) WITH (fillfactor = 50);
-CREATE INDEX deliveries_webhook ON deliveries (webhook_id, event_id);
+	failed_at timestamptz, PRIMARY KEY (webhook_id, event_id)) WITH (fillfactor = 50);
 CREATE INDEX deliveries_failed ON deliveries (webhook_id, event_id) WHERE failed_at IS NOT NULL;
 CREATE TABLE attempts (
 	event_id bigint NOT NULL, webhook_id bigint NOT NULL, n integer NOT NULL, started_at timestamptz NOT NULL, duration_us bigint NOT NULL,
-	status integer NOT NULL, outcome text NOT NULL, reason text NOT NULL, answer text NOT NULL, PRIMARY KEY (event_id, webhook_id, n));
+	status integer NOT NULL, outcome text NOT NULL, reason text NOT NULL, answer text NOT NULL, PRIMARY KEY (webhook_id, event_id, n));
 
 CREATE TABLE inspections (id bigint PRIMARY KEY, bin text NOT NULL, received_at timestamptz NOT NULL, headers text NOT NULL, body bytea NOT NULL);
 CREATE INDEX inspections_bin ON inspections (bin, id);

@@ -47,21 +47,19 @@ CREATE TABLE conversations (
 CREATE TABLE messages (
 	number_id bigint NOT NULL, wamid text NOT NULL, conversation_id bigint, inbound boolean NOT NULL, type text NOT NULL,
 	text text NOT NULL, status text NOT NULL, sent_at datetime NOT NULL, status_at datetime, PRIMARY KEY (number_id, wamid));
-CREATE INDEX messages_conversation ON messages (conversation_id, sent_at);
 
 CREATE TABLE events (
 	id integer PRIMARY KEY, key blob NOT NULL UNIQUE, business_id bigint NOT NULL, number_id bigint NOT NULL, type text NOT NULL,
 	conversation_id bigint NOT NULL, sequence bigint NOT NULL, callback_id bigint NOT NULL, created_at datetime NOT NULL,
-	data text NOT NULL, upstream text NOT NULL);
+	data text NOT NULL);
 -- state and attempts change once in the ordinary case.
 CREATE TABLE deliveries (
 	event_id bigint NOT NULL, webhook_id bigint NOT NULL, state smallint NOT NULL, attempts integer NOT NULL, due_at datetime NOT NULL,
-	failed_at datetime, PRIMARY KEY (event_id, webhook_id));
-CREATE INDEX deliveries_webhook ON deliveries (webhook_id, event_id);
+	failed_at datetime, PRIMARY KEY (webhook_id, event_id));
 CREATE INDEX deliveries_failed ON deliveries (webhook_id, event_id) WHERE failed_at IS NOT NULL;
 CREATE TABLE attempts (
 	event_id bigint NOT NULL, webhook_id bigint NOT NULL, n integer NOT NULL, started_at datetime NOT NULL, duration_us bigint NOT NULL,
-	status integer NOT NULL, outcome text NOT NULL, reason text NOT NULL, answer text NOT NULL, PRIMARY KEY (event_id, webhook_id, n));
+	status integer NOT NULL, outcome text NOT NULL, reason text NOT NULL, answer text NOT NULL, PRIMARY KEY (webhook_id, event_id, n));
 
 CREATE TABLE inspections (id integer PRIMARY KEY, bin text NOT NULL, received_at datetime NOT NULL, headers text NOT NULL, body blob NOT NULL);
 CREATE INDEX inspections_bin ON inspections (bin, id);
