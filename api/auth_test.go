@@ -174,7 +174,7 @@ func TestAnothersThingsAreNotFound(t *testing.T) {
 
 // refresh has the server see what the test put into the store by itself.
 func refresh(b *bundle) error {
-	status, _ := b.api("POST", "/numbers", `{"phone_number_id":"`+decimal(b.store.NextID())+`"}`)
+	status, _, _ := b.call("POST", "/api/client/numbers", `{"phone_number_id":"`+decimal(b.store.NextID())+`"}`, "Cookie", b.session, "Content-Type", "application/json")
 	if status != 201 {
 		b.t.Fatalf("refresh: %d", status)
 	}
@@ -225,16 +225,25 @@ func TestKeys(t *testing.T) {
 
 func TestNumbers(t *testing.T) {
 	b := setup(t)
-	status, got := b.api("POST", "/numbers", `{"phone_number_id":"700","display_phone_number":"+1 (555) 010-0300","waba_id":"500","name":"فرع"}`)
+	operator := func(body string) (int, string) {
+		status, got, _ := b.call("POST", "/api/client/numbers", body, "Cookie", b.session, "Content-Type", "application/json")
+		return status, got
+	}
+	status, got := operator(`{"phone_number_id":"700","display_phone_number":"+1 (555) 010-0300","waba_id":"500","name":"فرع"}`)
 	require.Equal(t, 201, status)
 	require.Equal(t, `{"id":2,"message":"Number connected."}`, got)
 	_, got = b.api("GET", "/numbers", "")
 	require.Contains(t, got, `{"id":2,"phone_number_id":"700","display_phone_number":"15550100300","waba_id":"500","name":"فرع","created_at":"`)
-	status, got = b.foreign("POST", "/numbers", `{"phone_number_id":"700"}`)
+	status, got = operator(`{"phone_number_id":"700"}`)
 	require.Equal(t, 409, status)
 	require.Contains(t, got, `"code":"conflict"`)
+	for _, call := range []func(string, string, string) (int, string){b.api, b.foreign} {
+		status, got = call("POST", "/numbers", `{"phone_number_id":"701"}`)
+		require.Equal(t, 403, status, "a key claims no number")
+		require.Contains(t, got, `"code":"operators_only"`)
+	}
 	for body, field := range map[string]string{`{}`: "phone_number_id", `{"phone_number_id":"12a"}`: "phone_number_id", `{"phone_number_id":"1","display_phone_number":"x"}`: "display_phone_number", `{"phone_number_id":"1","waba_id":"x"}`: "waba_id"} {
-		status, got = b.api("POST", "/numbers", body)
+		status, got = operator(body)
 		require.Equal(t, 400, status)
 		require.Contains(t, got, `"field":"`+field+`"`)
 	}

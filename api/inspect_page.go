@@ -25,7 +25,7 @@ const (
 	// lookEvery is how soon an arrival shows, whichever process took it.
 	lookEvery = 500 * time.Millisecond
 	// heartbeat finds out that nobody listens any more.
-	heartbeat = 5 * time.Second
+	heartbeat = 2 * time.Second
 	// streamLength ends a stream now and then: the browser comes back, and has to be logged in still.
 	streamLength = 10 * time.Minute
 	// stuckAfter ends a stream whose reader takes nothing.

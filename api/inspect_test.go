@@ -181,8 +181,10 @@ func TestInspectorStream(t *testing.T) {
 	_, id, _ := strings.Cut(one, "id: ")
 	id, _, _ = strings.Cut(id, "\n")
 	leave()
-	for range live { //nolint:revive // until it has ended
+	for range live {
+		continue // until it has ended
 	}
+	require.Eventually(t, func() bool { return b.server.Watching() == 0 }, 15*time.Second, 50*time.Millisecond, "the stream of a reader who left is freed")
 	post(`{"type":"three"}`)
 	again := events(t, staying, base+"/inspect/live/stream?after=0", b.session, id)
 	require.Contains(t, next(t, again), "<h2>two</h2>")

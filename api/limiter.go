@@ -8,7 +8,7 @@ import (
 const (
 	loginFailures = 10
 	loginWindow   = 15 * time.Minute
-	// loginsKnown bounds the memory: beyond it the oldest window is forgotten.
+	// loginsKnown bounds the memory: beyond it some window is forgotten for a new one.
 	loginsKnown = 10_000
 )
 
@@ -56,20 +56,24 @@ func (l *limiter) forget(key string) {
 	delete(l.windows, key)
 }
 
-// makeRoom drops what has expired once the map is full, and the oldest window if nothing has.
+// makeRoom looks at a few windows once the map is full and drops those that have expired, or one of them if none has.
+// Looking at all would make every attempt of a flood expensive.
 func (l *limiter) makeRoom(now time.Time) {
 	if len(l.windows) < loginsKnown {
 		return
 	}
-	oldest, at := "", now
+	const few = 64
+	looked, any := 0, ""
 	for key, w := range l.windows {
 		if !now.Before(w.began.Add(loginWindow)) {
 			delete(l.windows, key)
-		} else if !w.began.After(at) {
-			oldest, at = key, w.began
+		}
+		any = key
+		if looked++; looked == few {
+			break
 		}
 	}
 	if len(l.windows) >= loginsKnown {
-		delete(l.windows, oldest)
+		delete(l.windows, any)
 	}
 }

@@ -41,7 +41,12 @@ func (s *Server) handleNumberList(c *fiber.Ctx, who caller) error {
 	return reply(c, http.StatusOK, map[string][]numberJSON{"numbers": list})
 }
 
+// handleNumberCreate connects a number. Whose number it is cannot be checked here, and whoever claims it gets its
+// messages, so it takes an operator.
 func (s *Server) handleNumberCreate(c *fiber.Ctx, who caller) error {
+	if who.User == nil || !who.User.IsOperator {
+		return &Error{Status: http.StatusForbidden, Code: "operators_only", Message: "an operator connects numbers; ask yours, or use wabagate admin number"}
+	}
 	n, err := parseNumber(c.Request().Body())
 	if err != nil {
 		return err

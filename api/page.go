@@ -32,6 +32,8 @@ func (s *Server) registerPages(app *fiber.App) {
 	app.Post("/webhooks/:id<int>/active", s.fence, s.page(s.submitWebhookActive))
 	app.Post("/webhooks/:id<int>/delete", s.fence, s.page(s.submitWebhookDelete))
 	app.Post("/webhooks/:id<int>/test", s.fence, s.page(s.submitTrial))
+	// The result of a trial stands under this address; who comes back to it later has only the webhook to see.
+	app.Get("/webhooks/:id<int>/test", func(c *fiber.Ctx) error { return back(c, "/webhooks/"+c.Params("id"), "") })
 	app.Post("/webhooks/:id<int>/secret/rotate", s.fence, s.page(s.submitRotate))
 	app.Get("/deliveries/:id", s.page(s.pageDelivery))
 	app.Post("/deliveries/:id/resend", s.fence, s.page(s.submitResend))

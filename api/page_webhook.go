@@ -132,6 +132,9 @@ func statsCards(id int64, st models.Stats) dashboard.Stats {
 	cards := dashboard.Stats{Hours: statsHours, Total: grouped(st.Total), Successful: grouped(st.Succeeded), Failed: grouped(st.Failed), Waiting: grouped(st.Pending + st.Held),
 		Rate: "–", P50: latencyText(st.P50), P95: latencyText(st.P95),
 		SuccessfulLink: deliveriesLink(id, "succeeded", ""), FailedLink: deliveriesLink(id, "failed", ""), WaitingLink: deliveriesLink(id, "pending", "")}
+	if st.Pending == 0 && st.Held > 0 {
+		cards.WaitingLink = deliveriesLink(id, "held", "")
+	}
 	if rate, ok := successRate(st); ok {
 		cards.HasRate, cards.Share = true, 100*rate
 		cards.Rate = strings.TrimSuffix(fmt.Sprintf("%.1f", 100*rate), ".0") + " %"

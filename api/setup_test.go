@@ -167,7 +167,7 @@ func (b *bundle) delivery(w models.Webhook, typ string, state models.DeliverySta
 	e, err := event.Sample(typ, at.Add(time.Duration(b.store.NextID()%1000)*time.Microsecond))
 	require.NoError(b.t, err)
 	key, _ := event.ParseID(e.ID)
-	row := models.Event{ID: b.store.NextID(), Key: key, BusinessID: w.BusinessID, NumberID: b.number.ID, Type: e.Type, CreatedAt: at, Data: e.Data, Upstream: e.Upstream}
+	row := models.Event{ID: b.store.NextID(), Key: key, BusinessID: w.BusinessID, NumberID: b.number.ID, Type: e.Type, CreatedAt: at, Data: e.Data}
 	require.NoError(b.t, b.store.Translate(ctx, func(t models.Translation) error {
 		return t.Write(ctx, models.Changes{Events: []models.Event{row}, Deliveries: []models.Delivery{{EventID: row.ID, WebhookID: w.ID}}})
 	}))
@@ -262,5 +262,5 @@ func (c *courier) Try(ctx context.Context, w models.Webhook, e event.Event) (mod
 
 func (c *courier) Payload(w models.Webhook, e models.Event) ([]byte, error) {
 	d, _ := dialect.Lookup(w.Dialect)
-	return d.Render(nil, event.Event{ID: event.Key(e.Key).EventID(), Type: e.Type, BusinessID: e.BusinessID, NumberID: e.NumberID, CreatedAt: e.CreatedAt, Data: e.Data, Upstream: e.Upstream})
+	return d.Render(nil, event.Event{ID: event.Key(e.Key).EventID(), Type: e.Type, BusinessID: e.BusinessID, NumberID: e.NumberID, CreatedAt: e.CreatedAt, Data: e.Data})
 }

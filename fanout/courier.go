@@ -33,6 +33,7 @@ type Courier struct {
 	subs    *Subscriptions
 	post    Poster
 	lanes   *deliver.Lanes
+	rates   *deliver.Rates
 	queue   Enqueuer
 	log     *slog.Logger
 	m       *Metrics
@@ -42,11 +43,11 @@ type Courier struct {
 }
 
 // NewCourier makes a courier; Close ends it. A nil now is the wall clock.
-func NewCourier(store *models.Store, routes Refresher, subs *Subscriptions, post Poster, lanes *deliver.Lanes, queue Enqueuer, log *slog.Logger, m *Metrics, now func() time.Time) *Courier {
+func NewCourier(store *models.Store, routes Refresher, subs *Subscriptions, post Poster, lanes *deliver.Lanes, rates *deliver.Rates, queue Enqueuer, log *slog.Logger, m *Metrics, now func() time.Time) *Courier {
 	if now == nil {
 		now = time.Now
 	}
-	c := &Courier{store: store, routes: routes, subs: subs, post: post, lanes: lanes, queue: queue, log: log.With("component", "courier"), m: m, now: now,
+	c := &Courier{store: store, routes: routes, subs: subs, post: post, lanes: lanes, rates: rates, queue: queue, log: log.With("component", "courier"), m: m, now: now,
 		recent: newHandoff[[]models.Due](handoffBytes)}
 	c.settles = group.New(group.Options[models.Result]{MaxItems: 64, Linger: settleLinger}, c.settle)
 	return c
@@ -97,8 +98,8 @@ func latest(a, b time.Time) time.Time {
 const flushEvery = 200 * time.Millisecond
 
 // Attempt does one piece of delivery work: every delivery of it that is pending and due gets one request, its own
-// outcome and, if it failed, its own next try. It returns deliver.ErrSlow when the webhook hangs and some were left
-// for later, which costs them no attempt.
+// outcome and, if it failed, its own next try. It returns deliver.ErrSlow or deliver.ErrLimited when some were left for
+// later because the webhook hangs or its rate limit is reached, which costs them no attempt.
 func (c *Courier) Attempt(ctx context.Context, w models.Work) error {
 	if c.lanes.Closed(w.WebhookID) {
 		c.m.postponed.Add(float64(len(w.Members)))
@@ -114,9 +115,13 @@ func (c *Courier) Attempt(ctx context.Context, w models.Work) error {
 			return c.settles.Do(ctx, models.Result{Done: w.ID, WebhookID: w.WebhookID})
 		}
 	}
+	end, err := c.rates.Begin(sub.webhook.ID, sub.webhook.RateLimit)
+	if err != nil {
+		return err
+	}
+	defer end()
 	due, ok := c.recent.take(w.ID)
 	if !ok {
-		var err error
 		if due, err = c.store.LoadGroup(ctx, w.WebhookID, w.Members, latest(c.now().Add(dueSlack), w.DueAt)); err != nil {
 			return err
 		}
@@ -201,6 +206,9 @@ func (c *Courier) attemptAll(ctx context.Context, w models.Work, sub *subscripti
 		return settleErr
 	case left > 0:
 		c.m.postponed.Add(float64(left))
+		if sub.webhook.RateLimit > 0 {
+			return deliver.ErrLimited
+		}
 		return deliver.ErrSlow
 	}
 	return ctx.Err()
@@ -215,6 +223,9 @@ type attempted struct {
 }
 
 func (c *Courier) attempt(ctx context.Context, sub *subscription, d models.Due, raw json.RawMessage) attempted {
+	if err := c.rates.Wait(ctx, sub.webhook.ID, sub.webhook.RateLimit); err != nil {
+		return attempted{left: true}
+	}
 	pass, err := c.lanes.Enter(ctx, sub.webhook.ID)
 	if err != nil {
 		return attempted{left: true}

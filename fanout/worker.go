@@ -71,11 +71,11 @@ func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell
 			HealthCheckInterval:      15 * time.Second,
 			ShutdownTimeout:          o.Grace,
 			RetryDelayFunc:           retryDelay,
-			IsFailure:                func(err error) bool { return !errors.Is(err, deliver.ErrSlow) },
+			IsFailure:                func(err error) bool { return !putOff(err) },
 			Logger:                   queueLog{log.With("component", "asynq")},
 			LogLevel:                 asynq.WarnLevel,
 			ErrorHandler: asynq.ErrorHandlerFunc(func(ctx context.Context, t *asynq.Task, err error) {
-				if !errors.Is(err, deliver.ErrSlow) {
+				if !putOff(err) {
 					log.Warn("task failed; it will be tried again", "type", t.Type(), "error", err)
 				}
 			}),
@@ -91,10 +91,18 @@ func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell
 	return w, nil
 }
 
+// putOff says that work was left for later on purpose.
+func putOff(err error) bool {
+	return errors.Is(err, deliver.ErrSlow) || errors.Is(err, deliver.ErrLimited)
+}
+
 // retryDelay spaces the queue's own retries. These are the gateway's troubles (a database that is away) and slow
 // webhooks that are looked at again; a failed delivery is rescheduled by the courier.
 func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
-	if errors.Is(err, deliver.ErrSlow) {
+	switch {
+	case errors.Is(err, deliver.ErrLimited):
+		return time.Second
+	case errors.Is(err, deliver.ErrSlow):
 		return 5*time.Second + time.Duration(rand.Int64N(int64(5*time.Second)))
 	}
 	return min(time.Duration(n+1)*time.Second, 10*time.Second)

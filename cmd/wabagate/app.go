@@ -110,7 +110,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	a.onStop("delivery client", func() error { client.Close(); return nil })
 	subs := fanout.NewSubscriptions(a.directory.Routes, log)
 	metrics := fanout.NewMetrics(registry)
-	courier := fanout.NewCourier(a.store, a.directory, subs, client, deliver.NewLanes(cfg.InFlight, nil), queue, log, metrics, nil)
+	courier := fanout.NewCourier(a.store, a.directory, subs, client, deliver.NewLanes(cfg.InFlight, nil), deliver.NewRates(a.redis), queue, log, metrics, nil)
 
 	var next gateway.Next
 	if cfg.Roles.Worker {
@@ -234,7 +234,7 @@ func (a *App) ready(ctx context.Context) error {
 		errs = append(errs, errors.New("the database does not answer"))
 	}
 	if err := a.redis.Ping(ctx).Err(); err != nil {
-		errs = append(errs, errors.New("Redis does not answer"))
+		errs = append(errs, errors.New("the Redis server does not answer"))
 	}
 	return errors.Join(errs...)
 }

@@ -234,9 +234,9 @@ func TestOneHangingAmongFifty(t *testing.T) {
 	var ages []time.Duration
 	sent := map[string]time.Time{}
 	healthy := fanouttest.NewReceiver(t, func(_ http.ResponseWriter, _ *http.Request, d fanouttest.Delivery) {
-		id := string(wamidIn.Find(d.Body))
+		id := wamidIn.Find(d.Body)
 		mu.Lock()
-		ages = append(ages, d.At.Sub(sent[id]))
+		ages = append(ages, d.At.Sub(sent[string(id)]))
 		mu.Unlock()
 	})
 	hanging := fanouttest.NewReceiver(t, func(_ http.ResponseWriter, q *http.Request, _ fanouttest.Delivery) {
@@ -280,4 +280,42 @@ func TestOneHangingAmongFifty(t *testing.T) {
 	require.NotEmpty(t, hanging.Got())
 	// The bound is 1.5; the tests of other packages run beside this one, so a floor keeps their noise out.
 	require.Less(t, with, max(without*3/2, 60*time.Millisecond))
+}
+
+// Ingress, API and worker in processes of their own, two of each that can be two: one gateway.
+func TestRolesApart(t *testing.T) {
+	_, _, env := realStores(t)
+	front := newProcess(t, env, "--roles", "ingress")
+	front.run("migrate")
+	made := front.bootstrap()
+	front.start()
+	api := newProcess(t, env, "--roles", "api")
+	api.start()
+	workers := []*process{newProcess(t, env, "--roles", "worker"), newProcess(t, env, "--roles", "worker")}
+	for _, w := range workers {
+		w.start()
+	}
+	c := &tally{n: map[string]int{}}
+	r := fanouttest.NewReceiver(t, c.answer)
+	api.subscribe(made, map[string]any{"name": "crm", "url": r.URL, "events": []string{"message.received"}})
+	for url, want := range map[string]int{front.url() + "/api/client/webhooks": http.StatusNotFound, api.url() + "/webhooks/cloud/a": http.StatusNotFound,
+		workers[0].url() + "/healthz": http.StatusOK, workers[0].url() + "/metrics": http.StatusOK, front.url() + "/readyz": http.StatusOK} {
+		res, err := http.Get(url)
+		require.NoError(t, err)
+		_ = res.Body.Close()
+		require.Equal(t, want, res.StatusCode, url)
+	}
+	time.Sleep(1200 * time.Millisecond) // the others look for changed routes once a second
+	u := newUpstream(front.url(), "r")
+	ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
+	defer stop()
+	u.run(ctx, 16, 300)
+	require.Zero(t, c.requireAll(t, u, 30*time.Second))
+	// One worker dies with work in hand; the other carries on.
+	ctx, stop = context.WithTimeout(t.Context(), 3*time.Second)
+	defer stop()
+	time.AfterFunc(time.Second, workers[0].kill)
+	u.run(ctx, 16, 300)
+	doubled := c.requireAll(t, u, 60*time.Second)
+	require.LessOrEqual(t, doubled, inFlight)
 }

@@ -284,3 +284,61 @@ func TestManners(t *testing.T) {
 		})
 	}
 }
+
+// A rate limit delays deliveries and costs them no attempt.
+func TestRateLimit(t *testing.T) {
+	for name, config := range stores {
+		t.Run(name, func(t *testing.T) {
+			w := startWhole(t, config(t))
+			r := fanouttest.NewReceiver(t, nil)
+			h := w.webhook(models.Webhook{Name: "slowly", URL: r.URL, Events: []string{"message.received"}, RateLimit: 10})
+			sim := simulator.New(simulator.Options{PhoneNumberID: testPNID, WABAID: testWABA})
+			for range 40 {
+				require.Equal(t, http.StatusOK, w.post("a", sim.Callback(sim.Text("15550177321", "Ada", "hi"))))
+			}
+			got := r.Wait(t, 40, 40*time.Second)
+			took := got[len(got)-1].At.Sub(got[0].At)
+			require.Greater(t, took, 3*time.Second, "40 deliveries at 10 per second")
+			w.idle(20 * time.Second)
+			rows, err := w.store.Deliveries(t.Context(), h.ID, models.DeliveryFilter{})
+			require.NoError(t, err)
+			for _, row := range rows {
+				require.Equal(t, 1, row.Attempts)
+			}
+		})
+	}
+}
+
+// JSON that nobody can bring into another form goes out as text; it holds up nothing.
+func TestDeepNestingHoldsUpNothing(t *testing.T) {
+	for name, config := range stores {
+		t.Run(name, func(t *testing.T) {
+			w := startWhole(t, config(t))
+			r := fanouttest.NewReceiver(t, nil)
+			w.webhook(models.Webhook{Name: "crm", URL: r.URL, Events: []string{"message.received", "upstream.unrecognized"}})
+			deep := strings.Repeat(`{"a":`, 5000) + "1" + strings.Repeat("}", 5000)
+			body := bytes.Replace(textCallback(testPNID, "15550177321", "wamid.deep", "hi"), []byte(`"text":{`), []byte(`"text":{"x":`+deep+`,`), 1)
+			require.Equal(t, http.StatusOK, w.post("a", body))
+			for _, b := range []string{"", "nonsense", `{"entry":[`, `[]`, `{"entry":[{"changes":[{"field":"messages","value":` + deep + `}]}]}`, "{\"a\":\"\xff\x00\"}"} {
+				require.Equal(t, http.StatusOK, w.post("a", []byte(b)))
+			}
+			require.Equal(t, http.StatusOK, w.post("a", textCallback(testPNID, "1555\x00017\xff", "wamid.\u0000nul", "nul \u0000 text")))
+			require.Equal(t, http.StatusOK, w.post("a", textCallback(testPNID, "15550177321", "wamid.after", "still here")))
+			require.Eventually(t, func() bool {
+				for _, d := range r.Got() {
+					if strings.Contains(string(d.Body), "wamid.after") {
+						return true
+					}
+				}
+				return false
+			}, 20*time.Second, 20*time.Millisecond)
+			w.idle(20 * time.Second)
+			deepSeen := false
+			for _, d := range r.Got() {
+				require.True(t, json.Valid(d.Body))
+				deepSeen = deepSeen || strings.Contains(string(d.Body), "wamid.deep")
+			}
+			require.True(t, deepSeen)
+		})
+	}
+}
