@@ -39,6 +39,10 @@ func needs(lookup func(string) (string, bool), command []string) []need {
 	if _, decided := lookup(chromiumVar); !decided {
 		list = append(list, need{"a browser", []string{"chromium"}, func() bool { return findChromium() == "" }})
 	}
+	// The products' own verification samples are run as their customers run them.
+	list = append(list,
+		need{"Node, for the receivers' verification samples", []string{"nodejs"}, notOnPath("node")},
+		need{"Python, for the same", []string{"python3"}, notOnPath("python3")})
 	if slices.Contains(command, "-race") {
 		list = append(list, need{"a C compiler for the race detector", []string{"gcc", "libc6-dev"}, noCompiler})
 	}
@@ -49,6 +53,13 @@ func absent(program string) func() bool {
 	return func() bool {
 		_, err := throwaway.Find(program)
 		return errors.Is(err, throwaway.ErrMissing)
+	}
+}
+
+func notOnPath(program string) func() bool {
+	return func() bool {
+		_, err := exec.LookPath(program)
+		return err != nil
 	}
 }
 
