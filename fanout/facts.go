@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"wabagate/fanout/canon"
 	"wabagate/fanout/event"
 	"wabagate/models"
 	"wabagate/waba"
@@ -152,7 +153,11 @@ func changeFacts(c *waba.Change, cb models.Callback, number models.Number, busin
 
 func unrecognized(f fact, scope string, c *waba.Change, u waba.Unrecognized) fact {
 	f.typ, f.unknown = event.UpstreamUnrecognized, &u
-	sum := sha256.Sum256(u.Raw)
+	content, err := canon.Append(nil, u.Raw) // the platform may write the same value in other bytes
+	if err != nil {
+		content = u.Raw
+	}
+	sum := sha256.Sum256(content)
 	at := ""
 	if !c.At.IsZero() {
 		at = strconv.FormatInt(c.At.Unix(), 10)

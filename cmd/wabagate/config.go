@@ -47,6 +47,19 @@ func (c Config) Embedded() bool { return c.DatabaseURL == "" && c.RedisURL == ""
 // Roles is what a process does.
 type Roles struct{ Ingress, API, Worker bool }
 
+func (r Roles) String() string {
+	var names []string
+	for _, one := range []struct {
+		on   bool
+		name string
+	}{{r.Ingress, "ingress"}, {r.API, "api"}, {r.Worker, "worker"}} {
+		if one.on {
+			names = append(names, one.name)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
 func parseRoles(s string) (Roles, error) {
 	var r Roles
 	for name := range strings.SplitSeq(s, ",") {

@@ -85,7 +85,7 @@ func ensureDemo(ctx context.Context, cfg Config, a *App) (demo, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return d, err
 	}
-	d = demo{Email: "demo@example.com", Password: models.RandomToken().Text()[:12], App: "demo", AppSecret: models.RandomToken().Text(),
+	d = demo{Email: "demo@example.com", Password: models.RandomToken().Text()[:12], App: "demo", AppSecret: "demo_" + models.RandomToken().Text(),
 		VerifyToken: models.RandomToken().Text(), PhoneNumberID: "600700800900100", Display: "15550100200", Bin: models.RandomToken().Text()}
 	made, err := bootstrap{Business: "Demo Bakery", Email: d.Email, App: d.App, PhoneNumberID: d.PhoneNumberID, Display: d.Display, WABA: "500100200300400",
 		Password: d.Password, AppSecret: d.AppSecret, VerifyToken: d.VerifyToken}.run(ctx, a.store)

@@ -58,7 +58,7 @@ func serve(ctx context.Context, cfg Config, ready func(context.Context, *App) er
 	case cfg.RedisURL == "":
 		stores = "PostgreSQL and an in-process queue (one process)"
 	}
-	log.Info("serving", "address", a.Addr(), "stores", stores, "roles", fmt.Sprintf("%+v", cfg.Roles))
+	log.Info("serving", "address", a.Addr(), "stores", stores, "roles", cfg.Roles.String())
 	if len(cfg.AllowPrivate) > 0 {
 		log.Info("webhooks may reach private addresses", "allowed", fmt.Sprint(cfg.AllowPrivate))
 	}
