@@ -163,6 +163,9 @@ func (r *Reconciler) held(ctx context.Context) (map[int64]bool, error) {
 
 // Round looks at the due work once, at most twenty thousand pieces of it.
 func (r *Reconciler) Round(ctx context.Context) error {
+	if err := r.queue.Announce(ctx); err != nil {
+		return fmt.Errorf("announce the queues: %w", err)
+	}
 	held, err := r.held(ctx)
 	if err != nil {
 		return fmt.Errorf("read what workers hold: %w", err)

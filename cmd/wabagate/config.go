@@ -146,7 +146,7 @@ func settings() []setting {
 			c.LogFormat = v
 			return nil
 		}},
-		{"WABAGATE_DB_CONNS", "16", "connections to PostgreSQL", func(c *Config, v string) (err error) { c.DBConns, err = number(v, 2, 1000); return err }},
+		{"WABAGATE_DB_CONNS", "16", "connections to PostgreSQL for callbacks and deliveries, and as many for the rest", func(c *Config, v string) (err error) { c.DBConns, err = number(v, 2, 1000); return err }},
 		{"WABAGATE_TRANSLATORS", "16", "groups of callbacks in hand at once", func(c *Config, v string) (err error) { c.Translators, err = number(v, 1, 256); return err }},
 		{"WABAGATE_COURIERS", "64", "groups of deliveries under way at once", func(c *Config, v string) (err error) { c.Couriers, err = number(v, 1, 4096); return err }},
 		{"WABAGATE_IN_FLIGHT", "32", "requests in flight to one webhook, per process", func(c *Config, v string) (err error) { c.InFlight, err = number(v, 1, 1024); return err }},

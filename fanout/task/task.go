@@ -143,6 +143,15 @@ func (q *Queue) enqueue(ctx context.Context, w models.Work, id string) error {
 	return nil
 }
 
+// Announce makes the queues known to the monitor and the metrics again, after a flush. asynq does so once per process.
+func (q *Queue) Announce(ctx context.Context) error {
+	names := make([]any, 0, len(Queues()))
+	for _, name := range Queues() {
+		names = append(names, name)
+	}
+	return q.redis.SAdd(ctx, "asynq:queues", names...).Err()
+}
+
 // States says where the task of each piece of work stands in the queue: "pending", "active", "scheduled", "retry",
 // "archived", or "" when the queue does not know it.
 func (q *Queue) States(ctx context.Context, ws []models.Work) ([]string, error) {
