@@ -294,7 +294,7 @@ func (c *Courier) send(ctx context.Context, sub *subscription, e event.Event) (d
 		return answer, deliver.JudgeError(answer.Err, sub.timeout)
 	}
 	m := sub.dialect.Manners
-	return answer, deliver.Judge(answer.Status, answer.Header, m.Success, m.Final, c.now())
+	return answer, deliver.Judge(answer.Status, answer.RetryAfter, m.Success, m.Final, c.now())
 }
 
 // Payload is the body that a webhook gets for an event; the same bytes on every attempt.

@@ -19,7 +19,7 @@ import (
 )
 
 func loopback(t *testing.T) *deliver.Client {
-	c := deliver.NewClient(deliver.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, false), 0)
+	c := deliver.NewClient(deliver.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, false))
 	t.Cleanup(c.Close)
 	return c
 }
@@ -151,4 +151,69 @@ func TestADrippingBodyEndsAtTheLimit(t *testing.T) {
 	require.Error(t, a.Err)
 	require.Equal(t, deliver.Timeout, deliver.JudgeError(a.Err, time.Second).Outcome)
 	require.Less(t, a.Duration, 2*time.Second)
+}
+
+// A connection whose answer was clipped is not used again: the rest of one answer is never the beginning of the next.
+func TestNothingIsLeftOnTheConnection(t *testing.T) {
+	var n int
+	to := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		switch n++; n % 4 {
+		case 1: // with a length
+			w.Header().Set("Content-Length", "40000")
+			_, _ = w.Write(bytes.Repeat([]byte("HTTP/1.1 500 no\r\n\r\n"), 2000)[:40000])
+		case 2: // chunked
+			for range 40 {
+				_, _ = w.Write(bytes.Repeat([]byte("HTTP/1.1 500 no\r\n\r\n"), 50))
+				w.(http.Flusher).Flush()
+			}
+		case 3:
+			_, _ = w.Write([]byte("short"))
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})
+	c := loopback(t)
+	for i := range 40 {
+		a := post(t, c, to, 5*time.Second)
+		require.NoError(t, a.Err, "request %d", i)
+		require.Less(t, a.Status, 300, "request %d", i)
+		require.LessOrEqual(t, len(a.Body), deliver.AnswerKept)
+	}
+}
+
+// An answer without a length ends with its connection; however long it is, the status counts.
+func TestAnAnswerWithoutALength(t *testing.T) {
+	for _, size := range []int{0, 10, 100 << 10} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = l.Close() })
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = conn.Read(make([]byte, 4096))
+				_, _ = conn.Write(append([]byte("HTTP/1.0 200 OK\r\n\r\n"), bytes.Repeat([]byte("x"), size)...))
+				_ = conn.Close()
+			}
+		}()
+		a := post(t, loopback(t), "http://"+l.Addr().String(), 2*time.Second)
+		require.NoError(t, a.Err, "%d bytes", size)
+		require.Equal(t, http.StatusOK, a.Status)
+	}
+}
+
+// A receiver that closes kept connections while nobody looks costs no attempt.
+func TestAConnectionThatWentStale(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	defer s.Close()
+	c := loopback(t)
+	for range 5 {
+		a := post(t, c, s.URL, time.Second)
+		require.NoError(t, a.Err)
+		require.Equal(t, http.StatusOK, a.Status)
+		s.CloseClientConnections()
+	}
 }

@@ -58,13 +58,13 @@ type Verdict struct {
 // add to what is wrong.
 const crowded = time.Minute
 
-// Judge says what an answer means. success and final are the dialect's manners: which statuses count as delivered and
+// Judge says what an answer means. after is its Retry-After header. success and final are the dialect's manners: which statuses count as delivered and
 // which failures are not worth another try.
-func Judge(status int, header http.Header, success, final func(int) bool, now time.Time) Verdict {
+func Judge(status int, after string, success, final func(int) bool, now time.Time) Verdict {
 	if success(status) {
 		return Verdict{Outcome: Delivered}
 	}
-	v := Verdict{Outcome: Rejected, Reason: fmt.Sprintf("answered %d %s", status, http.StatusText(status)), Final: final(status), RetryAfter: retryAfter(header, now)}
+	v := Verdict{Outcome: Rejected, Reason: fmt.Sprintf("answered %d %s", status, http.StatusText(status)), Final: final(status), RetryAfter: retryAfter(after, now)}
 	switch {
 	case status == http.StatusGone:
 		v.Outcome, v.Final, v.Disable = Gone, true, true
@@ -136,8 +136,8 @@ func rootCause(err error) string {
 const maxRetryAfter = 24 * time.Hour
 
 // retryAfter reads the header as seconds or as an HTTP date; 0 when absent or unreadable.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	v := strings.TrimSpace(h.Get("Retry-After"))
+func retryAfter(v string, now time.Time) time.Duration {
+	v = strings.TrimSpace(v)
 	if v == "" {
 		return 0
 	}

@@ -19,7 +19,7 @@ func TestJudge(t *testing.T) {
 	badRequest := func(s int) bool { return s == 400 }
 	for name, tc := range map[string]struct {
 		status         int
-		header         http.Header
+		after          string
 		success, final func(int) bool
 		want           deliver.Verdict
 	}{
@@ -30,17 +30,17 @@ func TestJudge(t *testing.T) {
 		"400":                     {status: 400, success: any2xx, final: never, want: deliver.Verdict{Outcome: deliver.Rejected}},
 		"400 that is final":       {status: 400, success: any2xx, final: badRequest, want: deliver.Verdict{Outcome: deliver.Rejected, Final: true}},
 		"410":                     {status: 410, success: any2xx, final: never, want: deliver.Verdict{Outcome: deliver.Gone, Final: true, Disable: true}},
-		"429 asks for 5 minutes":  {status: 429, header: http.Header{"Retry-After": {"300"}}, success: any2xx, final: never, want: deliver.Verdict{Outcome: deliver.Busy, MinWait: time.Minute, RetryAfter: 5 * time.Minute}},
-		"503 with a date":         {status: 503, header: http.Header{"Retry-After": {at.Add(time.Hour).Format(http.TimeFormat)}}, success: any2xx, final: never, want: deliver.Verdict{Outcome: deliver.Busy, MinWait: time.Minute, RetryAfter: time.Hour}},
-		"503 with a past date":    {status: 503, header: http.Header{"Retry-After": {at.Add(-time.Hour).Format(http.TimeFormat)}}, success: any2xx, final: never, want: deliver.Verdict{Outcome: deliver.Busy, MinWait: time.Minute}},
-		"500 asks for the moon":   {status: 500, header: http.Header{"Retry-After": {"99999999999"}}, success: any2xx, final: never, want: deliver.Verdict{Outcome: deliver.Rejected, RetryAfter: 24 * time.Hour}},
-		"500 with nonsense":       {status: 500, header: http.Header{"Retry-After": {"soon"}}, success: any2xx, final: never, want: deliver.Verdict{Outcome: deliver.Rejected}},
+		"429 asks for 5 minutes":  {status: 429, after: "300", success: any2xx, final: never, want: deliver.Verdict{Outcome: deliver.Busy, MinWait: time.Minute, RetryAfter: 5 * time.Minute}},
+		"503 with a date":         {status: 503, after: at.Add(time.Hour).Format(http.TimeFormat), success: any2xx, final: never, want: deliver.Verdict{Outcome: deliver.Busy, MinWait: time.Minute, RetryAfter: time.Hour}},
+		"503 with a past date":    {status: 503, after: at.Add(-time.Hour).Format(http.TimeFormat), success: any2xx, final: never, want: deliver.Verdict{Outcome: deliver.Busy, MinWait: time.Minute}},
+		"500 asks for the moon":   {status: 500, after: "99999999999", success: any2xx, final: never, want: deliver.Verdict{Outcome: deliver.Rejected, RetryAfter: 24 * time.Hour}},
+		"500 with nonsense":       {status: 500, after: "soon", success: any2xx, final: never, want: deliver.Verdict{Outcome: deliver.Rejected}},
 		"502":                     {status: 502, success: any2xx, final: never, want: deliver.Verdict{Outcome: deliver.Busy, MinWait: time.Minute}},
 		"504":                     {status: 504, success: any2xx, final: never, want: deliver.Verdict{Outcome: deliver.Busy, MinWait: time.Minute}},
 		"a status nobody defined": {status: 799, success: any2xx, final: never, want: deliver.Verdict{Outcome: deliver.Rejected}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := deliver.Judge(tc.status, tc.header, tc.success, tc.final, at)
+			got := deliver.Judge(tc.status, tc.after, tc.success, tc.final, at)
 			if got.Outcome != deliver.Delivered {
 				require.NotEmpty(t, got.Reason)
 			}
