@@ -3,7 +3,6 @@ package fanout
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -11,7 +10,6 @@ import (
 
 	"wabagate/fanout/deliver"
 	"wabagate/fanout/event"
-	"wabagate/fanout/signature"
 	"wabagate/models"
 	"wabagate/models/group"
 )
@@ -40,6 +38,9 @@ type Courier struct {
 	settles *group.Committer[models.Result]
 	now     func() time.Time
 	recent  *handoff[[]models.Due]
+	// open ends when results that cannot be settled are given up.
+	open   context.Context
+	giveUp context.CancelFunc
 }
 
 // NewCourier makes a courier; Close ends it. A nil now is the wall clock.
@@ -49,6 +50,7 @@ func NewCourier(store *models.Store, routes Refresher, subs *Subscriptions, post
 	}
 	c := &Courier{store: store, routes: routes, subs: subs, post: post, lanes: lanes, rates: rates, queue: queue, log: log.With("component", "courier"), m: m, now: now,
 		recent: newHandoff[[]models.Due](handoffBytes)}
+	c.open, c.giveUp = context.WithCancel(context.Background())
 	c.settles = group.New(group.Options[models.Result]{MaxItems: 64, Linger: settleLinger}, c.settle)
 	return c
 }
@@ -56,8 +58,17 @@ func NewCourier(store *models.Store, routes Refresher, subs *Subscriptions, post
 // settleLinger lets the results of several tasks share a commit while the courier is busy.
 const settleLinger = 4 * time.Millisecond
 
-// Close commits what is still to be settled.
-func (c *Courier) Close() { c.settles.Close() }
+// closeGrace is how long Close waits for an absent database.
+const closeGrace = 3 * time.Second
+
+// Close commits what is still to be settled. While the database is away it gives up after a moment: those deliveries
+// are made again.
+func (c *Courier) Close() {
+	t := time.AfterFunc(closeGrace, c.giveUp)
+	c.settles.Close()
+	t.Stop()
+	c.giveUp()
+}
 
 // offer lends the courier the deliveries that were just committed. Work with an event of no conversation is left out:
 // nothing but the database knows whether another translation was first with that event.
@@ -281,66 +292,14 @@ func (c *Courier) disable(ctx context.Context, webhookID int64, reason string) {
 	}
 }
 
-// send renders, signs and posts.
-func (c *Courier) send(ctx context.Context, sub *subscription, e event.Event) (deliver.Answer, deliver.Verdict) {
-	body, err := sub.dialect.Render(nil, e)
-	if err != nil {
-		return deliver.Answer{Err: err}, deliver.Verdict{Outcome: deliver.Broken, Final: true, Reason: "the event has no form in this dialect: " + err.Error()}
-	}
-	header := sub.header.Clone()
-	sub.dialect.Headers(header, signature.Message{ID: e.ID, Timestamp: c.now(), Body: body}, sub.secrets)
-	answer := c.post.Post(ctx, deliver.Request{URL: sub.url, Header: header, Body: body, Timeout: sub.timeout})
-	if answer.Err != nil {
-		return answer, deliver.JudgeError(answer.Err, sub.timeout)
-	}
-	m := sub.dialect.Manners
-	return answer, deliver.Judge(answer.Status, answer.RetryAfter, m.Success, m.Final, c.now())
-}
-
-// Payload is the body that a webhook gets for an event; the same bytes on every attempt.
-func (c *Courier) Payload(w models.Webhook, e models.Event) ([]byte, error) {
-	sub, err := newSubscription(w)
-	if err != nil {
-		return nil, err
-	}
-	var raw map[int64]json.RawMessage
-	if sub.dialect.Raw() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if raw, err = c.upstreams(ctx, []models.Due{{Event: e}}); err != nil {
-			return nil, err
-		}
-	}
-	return sub.dialect.Render(nil, eventOf(e, raw[e.ID]))
-}
-
-// Try makes one attempt now, whatever the state of the webhook, and keeps nothing of it: the test button.
-func (c *Courier) Try(ctx context.Context, w models.Webhook, e event.Event) (models.Attempt, []byte, error) {
-	sub, err := newSubscription(w)
-	if err != nil {
-		return models.Attempt{}, nil, err
-	}
-	body, err := sub.dialect.Render(nil, e)
-	if err != nil {
-		return models.Attempt{}, nil, err
-	}
-	started := c.now()
-	answer, verdict := c.send(ctx, sub, e)
-	return models.Attempt{WebhookID: w.ID, N: 1, StartedAt: started, Duration: answer.Duration, Status: answer.Status,
-		Outcome: string(verdict.Outcome), Reason: verdict.Reason, Answer: string(answer.Body)}, body, nil
-}
-
-func eventOf(e models.Event, upstream json.RawMessage) event.Event {
-	return event.Event{ID: event.Key(e.Key).EventID(), Type: e.Type, BusinessID: e.BusinessID, NumberID: e.NumberID, CreatedAt: e.CreatedAt, Data: e.Data, Upstream: upstream}
-}
-
 // soon is how far ahead a retry may lie to go to the queue at once. Later ones stay in the database, so that a long
 // outage of many receivers does not fill Redis; the reconciler queues them when they are due.
 const soon = time.Minute
 
 // settle commits results, and keeps trying while the database is away: the requests were made, and forgetting them
 // would make them again.
-func (c *Courier) settle(ctx context.Context, rs []models.Result) error {
+func (c *Courier) settle(_ context.Context, rs []models.Result) error {
+	ctx := c.open
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		try, cancel := context.WithTimeout(ctx, 10*time.Second)
 		err := c.store.Settle(try, rs)
@@ -348,12 +307,15 @@ func (c *Courier) settle(ctx context.Context, rs []models.Result) error {
 		if err == nil {
 			break
 		}
-		if models.Permanent(err) || errors.Is(err, context.Canceled) {
-			c.log.Error("results not settled", "results", len(rs), "error", err)
+		if models.Permanent(err) || c.open.Err() != nil {
+			c.log.Error("results not settled; the deliveries will be made again", "results", len(rs), "error", err)
 			return err
 		}
 		c.log.Warn("results not settled yet", "results", len(rs), "error", err)
-		time.Sleep(wait)
+		select {
+		case <-time.After(wait):
+		case <-c.open.Done():
+		}
 	}
 	var next []models.Work
 	horizon := c.now().Add(soon)

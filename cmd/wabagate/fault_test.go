@@ -319,3 +319,26 @@ func TestRolesApart(t *testing.T) {
 	doubled := c.requireAll(t, u, 60*time.Second)
 	require.LessOrEqual(t, doubled, inFlight)
 }
+
+// A stop while the database is away is bounded too; what was accepted is delivered when both are back.
+func TestStoppedWhilePostgresIsAway(t *testing.T) {
+	pg, _, env := realStores(t)
+	p, c := faultSetup(t, append(env, "WABAGATE_GRACE=3s"))
+	u := newUpstream(p.url(), "s")
+	ctx, stop := context.WithCancel(t.Context())
+	var load sync.WaitGroup
+	load.Go(func() { u.run(ctx, 16, 300) })
+	time.Sleep(time.Second)
+	require.NoError(t, pg.Halt())
+	time.Sleep(time.Second)
+	began := time.Now()
+	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
+	_ = p.cmd.Wait()
+	require.Less(t, time.Since(began), 20*time.Second)
+	stop()
+	load.Wait()
+	require.NoError(t, pg.Resume(t.Context()))
+	p.start()
+	doubled := c.requireAll(t, u, 60*time.Second)
+	require.LessOrEqual(t, doubled, inFlight)
+}

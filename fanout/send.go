@@ -1,0 +1,74 @@
+package fanout
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"runtime/debug"
+	"time"
+
+	"wabagate/fanout/deliver"
+	"wabagate/fanout/event"
+	"wabagate/fanout/signature"
+	"wabagate/models"
+)
+
+// send renders, signs and posts. A panic on the way is a failure of this delivery and of no other.
+func (c *Courier) send(ctx context.Context, sub *subscription, e event.Event) (a deliver.Answer, v deliver.Verdict) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.log.Error("delivery panicked", "event_id", e.ID, "webhook_id", sub.webhook.ID, "panic", p, "stack", string(debug.Stack()))
+			a = deliver.Answer{Err: errors.New("internal error")}
+			v = deliver.Verdict{Outcome: deliver.Broken, Reason: "an internal error of the gateway; it is in its log"}
+		}
+	}()
+	body, err := sub.dialect.Render(nil, e)
+	if err != nil {
+		return deliver.Answer{Err: err}, deliver.Verdict{Outcome: deliver.Broken, Final: true, Reason: "the event has no form in this dialect: " + err.Error()}
+	}
+	header := sub.header.Clone()
+	sub.dialect.Headers(header, signature.Message{ID: e.ID, Timestamp: c.now(), Body: body}, sub.secrets)
+	answer := c.post.Post(ctx, deliver.Request{URL: sub.url, Header: header, Body: body, Timeout: sub.timeout})
+	if answer.Err != nil {
+		return answer, deliver.JudgeError(answer.Err, sub.timeout)
+	}
+	m := sub.dialect.Manners
+	return answer, deliver.Judge(answer.Status, answer.RetryAfter, m.Success, m.Final, c.now())
+}
+
+// Payload is the body that a webhook gets for an event; the same bytes on every attempt.
+func (c *Courier) Payload(w models.Webhook, e models.Event) ([]byte, error) {
+	sub, err := newSubscription(w)
+	if err != nil {
+		return nil, err
+	}
+	var raw map[int64]json.RawMessage
+	if sub.dialect.Raw() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if raw, err = c.upstreams(ctx, []models.Due{{Event: e}}); err != nil {
+			return nil, err
+		}
+	}
+	return sub.dialect.Render(nil, eventOf(e, raw[e.ID]))
+}
+
+// Try makes one attempt now, whatever the state of the webhook, and keeps nothing of it: the test button.
+func (c *Courier) Try(ctx context.Context, w models.Webhook, e event.Event) (models.Attempt, []byte, error) {
+	sub, err := newSubscription(w)
+	if err != nil {
+		return models.Attempt{}, nil, err
+	}
+	body, err := sub.dialect.Render(nil, e)
+	if err != nil {
+		return models.Attempt{}, nil, err
+	}
+	started := c.now()
+	answer, verdict := c.send(ctx, sub, e)
+	return models.Attempt{WebhookID: w.ID, N: 1, StartedAt: started, Duration: answer.Duration, Status: answer.Status,
+		Outcome: string(verdict.Outcome), Reason: verdict.Reason, Answer: string(answer.Body)}, body, nil
+}
+
+func eventOf(e models.Event, upstream json.RawMessage) event.Event {
+	return event.Event{ID: event.Key(e.Key).EventID(), Type: e.Type, BusinessID: e.BusinessID, NumberID: e.NumberID, CreatedAt: e.CreatedAt, Data: e.Data, Upstream: upstream}
+}
