@@ -28,7 +28,7 @@ func (c *Courier) send(ctx context.Context, sub *subscription, e event.Event) (a
 	}
 	header := sub.header.Clone()
 	sub.dialect.Headers(header, signature.Message{ID: e.ID, Timestamp: c.now(), Body: body}, sub.secrets)
-	answer := c.post.Post(ctx, deliver.Request{URL: sub.url, Header: header, Body: body, Timeout: sub.timeout})
+	answer := c.post.Post(ctx, deliver.Request{URL: sub.webhook.URL, Header: header, Body: body, Timeout: sub.timeout})
 	if answer.Err != nil {
 		return answer, deliver.JudgeError(answer.Err, sub.timeout)
 	}

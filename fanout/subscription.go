@@ -17,7 +17,6 @@ import (
 // subscription is a webhook made ready: everything that one delivery needs and that is the same for the next.
 type subscription struct {
 	webhook  models.Webhook
-	url      *url.URL
 	wants    event.Set
 	dialect  dialect.Dialect
 	secrets  []signature.Secret
@@ -89,8 +88,7 @@ func newSubscription(w models.Webhook) (*subscription, error) {
 	if s.dialect, ok = dialect.Lookup(w.Dialect); !ok {
 		return nil, fmt.Errorf("unknown dialect %q", w.Dialect)
 	}
-	var err error
-	if s.url, err = url.Parse(w.URL); err != nil {
+	if _, err := url.Parse(w.URL); err != nil {
 		return nil, fmt.Errorf("url: %w", err)
 	}
 	if w.Secret != "" {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"syscall"
 	"time"
 
@@ -22,7 +21,7 @@ const connectTimeout = 5 * time.Second
 
 // Request is one attempt to be made.
 type Request struct {
-	URL     *url.URL
+	URL     string // absolute
 	Header  http.Header
 	Body    []byte
 	Timeout time.Duration
@@ -85,7 +84,7 @@ func (c *Client) post(ctx context.Context, r Request, deadline time.Time) Answer
 	defer fasthttp.ReleaseRequest(req)
 	defer fasthttp.ReleaseResponse(res)
 	req.Header.SetMethod(fasthttp.MethodPost)
-	req.SetRequestURI(r.URL.String())
+	req.SetRequestURI(r.URL)
 	for name, values := range r.Header {
 		for _, v := range values {
 			req.Header.Set(name, v)

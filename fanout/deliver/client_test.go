@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -26,9 +25,7 @@ func loopback(t *testing.T) *deliver.Client {
 
 func post(t *testing.T, c *deliver.Client, to string, timeout time.Duration) deliver.Answer {
 	t.Helper()
-	u, err := url.Parse(to)
-	require.NoError(t, err)
-	return c.Post(context.Background(), deliver.Request{URL: u, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"a":1}`), Timeout: timeout})
+	return c.Post(context.Background(), deliver.Request{URL: to, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(`{"a":1}`), Timeout: timeout})
 }
 
 func serve(t *testing.T, h http.HandlerFunc) string {

@@ -20,7 +20,7 @@ func New(key Key, typ string, d Data, upstream []byte, at time.Time) (Event, err
 		e.NumberID = d.Number.ID
 	}
 	var err error
-	if e.Data, err = canon.Marshal(d); err != nil {
+	if e.Data, err = appendData(make([]byte, 0, 1024), d); err != nil {
 		return Event{}, fmt.Errorf("data of %s %s: %w", typ, e.ID, err)
 	}
 	if len(upstream) > 0 {

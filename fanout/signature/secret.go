@@ -1,11 +1,14 @@
 package signature
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 )
 
 const (
@@ -22,6 +25,8 @@ type Secret struct{ reveal func() *material }
 type material struct {
 	text []byte
 	key  []byte // of Standard Webhooks
+	// states are HMAC states of key: preparing one costs as much as signing, and every delivery is signed with it.
+	states sync.Pool
 }
 
 // NewSecret takes a secret as its owner wrote it. The schemes of single products use the text as it is. For Standard
@@ -37,6 +42,7 @@ func NewSecret(text string) Secret {
 			m.key = key
 		}
 	}
+	m.states.New = func() any { return hmac.New(sha256.New, m.key) }
 	return Secret{func() *material { return m }}
 }
 
