@@ -3,6 +3,7 @@ package main
 import (
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,6 +84,7 @@ func TestReadmeListsEverySetting(t *testing.T) {
 	b, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	for _, s := range settings() {
-		require.Contains(t, string(b), "| `"+s.key+"` | "+s.zero+" | "+s.help+" |")
+		row := "| `" + s.key + "` | " + s.zero + " | " + s.help + " |"
+		require.True(t, strings.Contains(string(b), row), "README.md lacks this row:\n%s", row)
 	}
 }
