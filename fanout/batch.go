@@ -197,21 +197,22 @@ func (b *batch) emit(f *fact, key event.Key, typ string, d event.Data, p *models
 	}
 	row.Data = e.Data
 	b.changes.Events = append(b.changes.Events, row)
-	b.owe(row)
+	b.owe(row, f.change != nil)
 	return nil
 }
 
 // groupSize bounds the deliveries of one task, so that a webhook's work spreads over workers.
 const groupSize = 100
 
-// owe adds a delivery for each webhook that wants the event, and the work that attempts them.
-func (b *batch) owe(e models.Event) {
+// owe adds a delivery for each webhook that wants the event, and the work that attempts them. An event that came in no
+// envelope owes raw dialects nothing: there is nothing to pass on.
+func (b *batch) owe(e models.Event, enveloped bool) {
 	priority := models.Report
 	if e.ConversationID != 0 && e.Type != event.MessageReport || e.Type == event.ContactCreated {
 		priority = models.Live
 	}
 	for _, s := range b.subs.ofBusiness[e.BusinessID] {
-		if !s.wantsEvent(e.Type, e.NumberID) {
+		if !s.wantsEvent(e.Type, e.NumberID) || s.dialect.Raw() && !enveloped {
 			continue
 		}
 		d := models.Delivery{EventID: e.ID, WebhookID: s.webhook.ID}

@@ -188,3 +188,19 @@ func TestDeliveriesAreGrouped(t *testing.T) {
 		require.Len(t, b.queue.ws, 3)
 	})
 }
+
+// A body that is no callback is told to those who get events, and not to a receiver that expects the platform's envelope.
+func TestRawDialectsAreOwedEnvelopesOnly(t *testing.T) {
+	onEachStore(t, func(b *bench) {
+		ordinary := b.webhook("*")
+		raw, err := b.store.CreateWebhook(b.t.Context(), models.Webhook{BusinessID: b.number.BusinessID, Name: "raw", URL: "https://example.com/", Events: []string{"*"}, Dialect: "cloud", Active: true})
+		require.NoError(b.t, err)
+		require.NoError(b.t, b.directory.Refresh(b.t.Context()))
+		b.translate([]byte("hello"))
+		require.Len(b.t, b.events(ordinary), 1)
+		require.Empty(b.t, b.events(raw))
+		b.translate(envelope(messages("600", status1)))
+		require.Len(b.t, b.events(ordinary), 2)
+		require.Len(b.t, b.events(raw), 1)
+	})
+}
