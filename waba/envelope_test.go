@@ -12,8 +12,9 @@ const twoUsers = `{"object":"whatsapp_business_account","entry":[{"time":1795000
 	`"messaging_product":"whatsapp","metadata":{"phone_number_id":"33","display_phone_number":"12025550143","more":1},` +
 	`"contacts":[{"wa_id":"447700900456"},{"user_id":"GB.1","profile":{"name":"\u00e9<&>"}}],` +
 	`"messages":[{"id":"a","from_user_id":"GB.1","type":"text","text":{"body":"1\/2 <&>"}},{"id":"b"}],` +
-	`"statuses":[{"id":"c","status":"read","recipient_id":"447700900456"}],` +
-	`"errors":[{"code":1}],"user_actions":[{"n":1},{"n":2}],"hint":{"n":3}},"field":"messages"}]}]}`
+	`"statuses":[{"id":"c","status":"read","recipient_id":"447700900456"},` +
+	`{"id":"d","status":"captured","type":"payment","recipient_id":"447700900456"}],` +
+	`"errors":[{"code":1}],"user_actions":[{"n":1},{"n":2}],"conversation_context":{"n":4},"riddles":[{"n":5},{"n":6}],"hint":{"n":3}},"field":"messages"}]}]}`
 
 // TestEnvelopes compares byte for byte: the parts of an envelope are what came.
 func TestEnvelopes(t *testing.T) {
@@ -35,7 +36,10 @@ func TestEnvelopes(t *testing.T) {
 		"no contact":    {c.MessageEnvelope(c.Messages[1]), `"messages":[{"id":"b"}]`},
 		"status":        {c.StatusEnvelope(c.Statuses[0]), `"contacts":[{"wa_id":"447700900456"}],"statuses":[{"id":"c","status":"read","recipient_id":"447700900456"}]`},
 		"error":         {c.ErrorEnvelope(c.Errors[0]), `"errors":[{"code":1}]`},
-		"element":       {c.UnrecognizedEnvelope(c.Unrecognized[1]), `"user_actions":[{"n":2}]`},
+		"notice":        {c.NoticeEnvelope(c.Notices[1]), `"user_actions":[{"n":2}]`},
+		"payment":       {c.PaymentEnvelope(c.Payments[0]), `"contacts":[{"wa_id":"447700900456"}],"statuses":[{"id":"d","status":"captured","type":"payment","recipient_id":"447700900456"}]`},
+		"object":        {c.NoticeEnvelope(c.Notices[2]), `"conversation_context":{"n":4}`},
+		"element":       {c.UnrecognizedEnvelope(c.Unrecognized[1]), `"riddles":[{"n":6}]`},
 		"whole sibling": {c.UnrecognizedEnvelope(c.Unrecognized[2]), `"hint":{"n":3}`},
 	} {
 		if want := head + test.want + tail; string(test.got) != want {

@@ -49,10 +49,15 @@ func parseError(raw json.RawMessage) (Error, error) {
 	if e.Details == "" {
 		e.Details = flat
 	}
-	if r.err == nil && e.Code == "" && e.Title == "" && e.Message == "" && e.Details == "" {
+	if r.err == nil && e.blank() {
 		r.err = errNoError
 	}
 	return e, r.err
+}
+
+// blank errors hold nothing but what came.
+func (e Error) blank() bool {
+	return e.Code == "" && e.Title == "" && e.Message == "" && e.Details == ""
 }
 
 // errorsOf reads the errors of a message or a status. What is no error object stays in its Raw, so that a count of

@@ -18,9 +18,21 @@ var update = flag.Bool("update", false, "rewrite the golden files of testdata")
 // as are the raw bytes of what was understood, which the envelope checks look at.
 func TestParseGolden(t *testing.T) {
 	t.Parallel()
-	paths, err := filepath.Glob("testdata/callbacks/*.json")
+	parseGolden(t, "testdata/callbacks", waba.Parse)
+}
+
+// TestParseOnPremisesGolden parses one body of each kind that comes without an envelope.
+func TestParseOnPremisesGolden(t *testing.T) {
+	t.Parallel()
+	parseGolden(t, "testdata/onpremises", func(body []byte) (waba.Callback, error) {
+		return waba.ParseOnPremises(body, "330022110044556", "12025550143")
+	})
+}
+
+func parseGolden(t *testing.T, dir string, parse func([]byte) (waba.Callback, error)) {
+	paths, err := filepath.Glob(dir + "/*.json")
 	if err != nil || len(paths) == 0 {
-		t.Fatalf("no callbacks in testdata: %v", err)
+		t.Fatalf("no callbacks in %s: %v", dir, err)
 	}
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".json"), func(t *testing.T) {
@@ -29,11 +41,12 @@ func TestParseGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			callback, err := waba.Parse(body)
+			callback, err := parse(body)
 			if err != nil {
 				t.Fatal(err)
 			}
 			checkCounts(t, body, callback)
+			checkIDs(t, callback)
 			checkEnvelopes(t, callback)
 			compareGolden(t, strings.TrimSuffix(path, ".json")+".golden", understood(t, callback))
 		})
@@ -95,11 +108,11 @@ func withoutBlanks(node any) any {
 			}
 			_, unrecognized := node["Reason"]
 			switch key {
-			case "Raw", "ContextRaw", "Value":
-				if !unrecognized {
+			case "Raw", "ContextRaw", "RawItems", "Value":
+				if _, amount := value.(json.Number); !unrecognized && !amount {
 					delete(node, key)
 				}
-			case "Content", "Referral", "Conversation", "Pricing": // raw, shown as they came
+			case "Content", "Referral", "Conversation", "Pricing", "Response", "Thread": // raw, shown as they came
 			default:
 				node[key] = withoutBlanks(value)
 			}

@@ -18,13 +18,6 @@ type Media struct {
 }
 
 func parseMedia(kind string, content json.RawMessage, r *reading) *Media {
-	if content == nil {
-		return nil
-	}
-	if !isObject(content) {
-		r.fail(kind, content)
-		return nil
-	}
 	m := Media{Kind: kind}
 	for key, value := range members(content) {
 		switch string(key) {

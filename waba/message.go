@@ -3,6 +3,7 @@ package waba
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -19,11 +20,24 @@ type Message struct {
 
 	Timestamp time.Time // when WhatsApp got the message, whole seconds; zero when absent or unreadable
 
-	Known   bool     // Type is one of text, image, video, audio, voice, document, sticker
-	Text    string   // the body of a text, the caption of media
+	Known   bool     // Type is one that this package knows, whether or not its content is there
+	Text    string   // what a person would read; see the types of content
 	Media   *Media   // nil unless the type is a kind of media and its object is there
 	Context *Context // nil when absent
 	Errors  []Error  // why the message cannot be shown, on unsupported ones
+
+	// At most one of these is there, the one that Type calls for; nil when the content is missing, or does not say which
+	// message it is about.
+	Choice   *Choice   // button; interactive with button_reply, list_reply or call_permission_reply
+	Form     *Form     // interactive with nfm_reply
+	Cart     *Cart     // order
+	Reaction *Reaction // reaction
+	Edit     *Edit     // edit
+	Revoke   *Revoke   // revoke
+	System   *System   // system
+	Invoice  *Invoice  // interactive with order_details or order_status, which only businesses send
+
+	HistoryStatus string // history_context.status, upper case; only in history
 
 	Content    json.RawMessage // the sibling that Type names; nil when absent, which happens with any type
 	ContextRaw json.RawMessage // context; nil when absent
@@ -43,13 +57,24 @@ var errNoID = errors.New("no id")
 
 // ParseMessage reads one message. Raw is part of a body that [Parse] accepted: messages of other fields, such as
 // smb_message_echoes, have the same shape. An error says what is wrong with it: no object, no id, or a key of the
-// wrong JSON type where only text makes sense.
+// wrong JSON type without which the message would say something else.
 func ParseMessage(raw json.RawMessage) (Message, error) {
 	if !isObject(raw) {
 		return Message{}, errNot("object", raw)
 	}
-	m := Message{Raw: raw}
+	var m Message
 	var r reading
+	m.read(raw, &r)
+	if r.err == nil && m.ID == "" {
+		r.err = errNoID
+	}
+	m.readContent(&r)
+	return m, r.err
+}
+
+// read reads all but the content.
+func (m *Message) read(raw json.RawMessage, r *reading) {
+	m.Raw = raw
 	for key, value := range members(raw) {
 		switch string(key) {
 		case "id":
@@ -77,33 +102,12 @@ func ParseMessage(raw json.RawMessage) (Message, error) {
 			m.Context = parseContext(value)
 		case "referral":
 			m.Referral = present(value)
+		case "history_context":
+			m.HistoryStatus = strings.ToUpper(optional(member(value, "status")))
 		}
-	}
-	if r.err == nil && m.ID == "" {
-		r.err = errNoID
 	}
 	if m.Type != "" {
 		m.Content = member(raw, m.Type)
-	}
-	m.readContent(&r)
-	return m, r.err
-}
-
-// readContent opens the content of the known types. A missing content is common enough to be no fault.
-func (m *Message) readContent(r *reading) {
-	switch m.Type {
-	case "text":
-		m.Known = true
-		if m.Content != nil && !isObject(m.Content) {
-			r.fail("text", m.Content)
-		}
-		m.Text = r.text("text.body", member(m.Content, "body"))
-	case "image", "video", "audio", "voice", "document", "sticker":
-		m.Known = true
-		m.Media = parseMedia(m.Type, m.Content, r)
-		if m.Media != nil {
-			m.Text = m.Media.Caption
-		}
 	}
 }
 

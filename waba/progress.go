@@ -1,6 +1,8 @@
 package waba
 
-// The delivery statuses of the platform. Others are seen (deleted, warning) or may come; they parse, unknown.
+import "slices"
+
+// The delivery statuses of the platform. Others may come; they parse, unknown.
 const (
 	StatusSent      = "sent"      // left the platform
 	StatusDelivered = "delivered" // on a device; skipped when read follows at once
@@ -8,6 +10,19 @@ const (
 	StatusPlayed    = "played"    // a voice message was listened to
 	StatusFailed    = "failed"    // see Errors
 )
+
+// Two statuses of the On-Premises era. They say nothing about delivery, so a [Status] that has one is not Known.
+const (
+	StatusDeleted = "deleted" // the user deleted a message of theirs for everyone
+	StatusWarning = "warning" // an item of a product message is missing in the catalogue
+)
+
+// StatusNames lists the statuses that the platform is known to use, sorted. The list is the caller's to keep.
+func StatusNames() []string {
+	names := []string{StatusSent, StatusDelivered, StatusRead, StatusPlayed, StatusFailed, StatusDeleted, StatusWarning}
+	slices.Sort(names)
+	return names
+}
 
 // Rank orders the statuses of a message on its way: sent 1, delivered 2, read 3, played 4. Failed is not on that way
 // and has 0, as has every unknown status; [Advance] knows where it belongs.

@@ -29,6 +29,12 @@ func text(raw json.RawMessage) (string, bool) {
 	return string(raw), true
 }
 
+// optional reads text that may as well be missing: what is not text is empty.
+func optional(raw json.RawMessage) string {
+	s, _ := text(raw)
+	return s
+}
+
 // unquote decodes a JSON string. Bytes that are not UTF-8 and lone surrogates become U+FFFD, as encoding/json has it.
 func unquote(quoted json.RawMessage) string {
 	if len(quoted) >= 2 && bytes.IndexByte(quoted, '\\') < 0 && utf8.Valid(quoted) {
@@ -75,6 +81,14 @@ func (r *reading) text(name string, raw json.RawMessage) string {
 		r.fail(name, raw)
 	}
 	return s
+}
+
+// object tells whether raw is an object. An absent one is no fault, another type is.
+func (r *reading) object(name string, raw json.RawMessage) bool {
+	if raw != nil && !isObject(raw) {
+		r.fail(name, raw)
+	}
+	return isObject(raw)
 }
 
 func (r *reading) fail(name string, raw json.RawMessage) {

@@ -35,15 +35,15 @@ type Status struct {
 
 var errNoStatus = errors.New("no status")
 
-// parseStatus refuses elements that only look like a delivery status: payments and calls share the array, and their
-// "failed" or "captured" says nothing about a message.
-func parseStatus(raw json.RawMessage) (Status, error) {
+// parseStatus reads one element of statuses[]. Kind is its type: payments and calls share the array, and their "failed"
+// or "captured" says nothing about a message.
+func parseStatus(raw json.RawMessage) (s Status, kind string, err error) {
 	if !isObject(raw) {
-		return Status{}, errNot("object", raw)
+		return Status{}, "", errNot("object", raw)
 	}
-	s := Status{Raw: raw}
+	s.Raw = raw
 	var r reading
-	var kind, fallback string
+	var fallback string
 	for key, value := range members(raw) {
 		switch string(key) {
 		case "id":
@@ -71,8 +71,7 @@ func parseStatus(raw json.RawMessage) (Status, error) {
 		case "biz_opaque_callback_data":
 			s.Tracking = r.text("biz_opaque_callback_data", value)
 		case "message": // On-Premises style: the recipient one level down
-			recipient, _ := text(member(value, "recipient_id"))
-			fallback = number(recipient)
+			fallback = number(optional(member(value, "recipient_id")))
 		case "conversation":
 			s.Conversation = present(value)
 		case "pricing":
@@ -84,16 +83,55 @@ func parseStatus(raw json.RawMessage) (Status, error) {
 	if s.RecipientID == "" {
 		s.RecipientID = fallback
 	}
+	if s.Pricing == nil && s.Conversation != nil { // where some samples of groups have it
+		s.Pricing = member(s.Conversation, "pricing")
+	}
 	s.Known = Rank(s.Status) > 0 || s.Status == StatusFailed
 	switch {
 	case r.err != nil:
-		return s, r.err
-	case kind != "" && kind != "message":
-		return s, fmt.Errorf("a status of type %.40q is not a delivery status", kind)
+		return s, kind, r.err
 	case s.ID == "":
-		return s, errNoID
+		return s, kind, errNoID
 	case s.Status == "":
-		return s, errNoStatus
+		return s, kind, errNoStatus
 	}
-	return s, nil
+	return s, kind, nil
+}
+
+// readStatuses sorts the statuses about delivery from those about payments and calls.
+func (c *Change) readStatuses(array json.RawMessage) {
+	if !c.expectArray("statuses", array) {
+		return
+	}
+	for element := range elements(array) {
+		s, kind, err := parseStatus(element)
+		switch {
+		case err != nil:
+			c.reject("statuses", err.Error(), element)
+		case kind == "" || kind == "message":
+			c.Statuses = append(c.Statuses, s)
+		case kind == "call":
+			c.Notices = append(c.Notices, s.notice("statuses"))
+		case kind == "payment":
+			if p, err := s.payment(); err != nil {
+				c.reject("statuses", err.Error(), element)
+			} else {
+				c.Payments = append(c.Payments, p)
+			}
+		default:
+			c.reject("statuses", fmt.Sprintf("a status of type %.40q is not a delivery status", kind), element)
+		}
+	}
+}
+
+// notice says of a call, or of a conversation in standby, what a status says of a message.
+func (s Status) notice(key string) Notice {
+	n := Notice{
+		Key: key, Kind: s.Status, ID: s.ID, Timestamp: s.Timestamp, WaID: s.RecipientID, UserID: s.RecipientUserID,
+		ParentUserID: s.RecipientParentUserID, Errors: s.Errors, Raw: s.Raw,
+	}
+	if s.RecipientType == "group" {
+		n.WaID, n.UserID, n.ParentUserID = s.ParticipantID, s.ParticipantUserID, s.ParticipantParentUserID
+	}
+	return n
 }
