@@ -6,7 +6,11 @@ import "unicode/utf16"
 // everything beyond ASCII as \uXXXX with lower-case digits, two of them for what UTF-16 writes as a pair. Bytes that
 // are not UTF-8 become U+FFFD.
 func appendText(dst []byte, key, value string) []byte {
-	dst = append(append(dst, key...), '"')
+	return append(appendEscaped(append(append(dst, key...), '"'), value), '"')
+}
+
+// appendEscaped is appendText without key and quotes.
+func appendEscaped(dst []byte, value string) []byte {
 	for _, r := range value {
 		switch {
 		case r == '"' || r == '\\' || r == '/':
@@ -26,7 +30,7 @@ func appendText(dst []byte, key, value string) []byte {
 			dst = appendUnit(dst, r)
 		}
 	}
-	return append(dst, '"')
+	return dst
 }
 
 func appendUnit(dst []byte, unit rune) []byte {

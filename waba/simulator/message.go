@@ -1,15 +1,28 @@
 package simulator
 
 import (
-	"encoding/base64"
-	"encoding/binary"
 	"strconv"
+
+	"wabagate/waba"
 )
 
 // inbound makes a customer write: mostly text, now and then media.
 func (s *Simulator) inbound() Fact {
-	c := pick(s.rng, s.customers)
-	switch n := s.rng.IntN(100); {
+	c := s.someone()
+	n := s.rng.IntN(100)
+	fact := s.write(*c, n)
+	switch {
+	case n < 78:
+		s.remember(said, fact.ID, c, "")
+	case n < 88:
+		s.remember(pictured, fact.ID, c, "")
+	}
+	return fact
+}
+
+// write makes a message whose type n decides, which is below 100.
+func (s *Simulator) write(c customer, n int) Fact {
+	switch {
 	case n < 78:
 		return s.message(c, "text", s.text)
 	case n < 88:
@@ -32,34 +45,33 @@ func (s *Simulator) message(c customer, kind string, content func([]byte) []byte
 	if c.contact.WaID != "" {
 		body = append(appendText(body, `"from":`, c.contact.WaID), ',')
 	}
-	body = appendText(body, `"from_user_id":`, c.contact.UserID)
-	body = appendText(body, `,"id":`, id)
+	if c.contact.UserID != "" {
+		body = append(appendText(body, `"from_user_id":`, c.contact.UserID), ',')
+	}
+	body = appendText(body, `"id":`, id)
 	body = s.unix(append(body, `,"timestamp":`...))
 	body = appendText(body, `,"type":`, kind)
 	body = append(append(append(body, `,"`...), kind...), `":`...)
 	body = append(content(body), '}')
-	return Fact{Kind: KindMessage, ID: id, Body: body, Contact: c.contact}
+	return Fact{Kind: KindMessage, ID: id, Field: waba.FieldMessages, Body: body, Contact: c.contact}
 }
 
 func (s *Simulator) text(dst []byte) []byte {
-	phrase := pick(s.rng, s.script.phrases)
+	text := pick(s.rng, s.script.phrases)
 	if s.rng.IntN(8) == 0 {
-		phrase += "\n" + pick(s.rng, s.script.phrases)
+		text += "\n" + pick(s.rng, s.script.phrases)
 	}
-	return append(appendText(dst, `{"body":`, phrase), '}')
+	return append(appendText(dst, `{"body":`, text), '}')
 }
 
 // media returns a writer of a media object; more is JSON for the members that only its kind has.
 func (s *Simulator) media(mimeType, more string) func([]byte) []byte {
 	return func(dst []byte) []byte {
-		var hash [32]byte
-		for i := 0; i < len(hash); i += 8 {
-			binary.LittleEndian.PutUint64(hash[i:], s.rng.Uint64())
-		}
+		sum := s.digest()
 		id := strconv.FormatUint(1_000_000_000_000_000+s.rng.Uint64N(8_000_000_000_000_000), 10)
 		dst = appendText(dst, `{"id":`, id)
 		dst = appendText(dst, `,"mime_type":`, mimeType)
-		dst = appendText(dst, `,"sha256":`, base64.StdEncoding.EncodeToString(hash[:]))
+		dst = appendText(dst, `,"sha256":`, sum)
 		dst = appendText(dst, `,"url":`, "https://lookaside.fbsbx.com/whatsapp_business/attachments/?mid="+id)
 		return append(append(dst, more...), '}')
 	}

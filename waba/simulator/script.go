@@ -8,6 +8,7 @@ type script struct {
 	phrases  []string
 	failures []problem // on failed statuses
 	outages  []problem // out of band
+	origins  []string  // tracking strings that say who sent a message
 }
 
 // problem is an error in the platform's own shape.
@@ -56,6 +57,11 @@ func newScript() script {
 			{131000, "Something went wrong", "The message could not be shown, for reasons unknown."},
 			{131016, "Service unavailable", "A service is temporarily unavailable."},
 			{130429, "Rate limit hit", "Throughput of the number has been reached."},
+		},
+		origins: []string{
+			"origin=agent", "origin=api", "origin=ai", "origin=system;name=opening hours",
+			"origin=broadcast;broadcast=89;template=promo_1;recipients=1000;name=Autumn / خريف",
+			"origin=ai;broadcast=90;template=promo_2;recipients=40",
 		},
 	}
 }

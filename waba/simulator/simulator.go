@@ -11,19 +11,30 @@ import (
 	"wabagate/waba"
 )
 
-// The kinds of facts.
+// The kinds of facts, by where they stand in a callback.
 const (
 	KindMessage = "message"
 	KindStatus  = "status"
+	KindPayment = "payment" // stands among the statuses and is none
 	KindError   = "error"
+	KindChange  = "change" // anything else; a change of its own
 )
 
 // Fact is one thing that WhatsApp has to say.
 type Fact struct {
-	Kind    string
-	ID      string          // a message: its wamid; a status: "wamid:status"; an error: unique within the run
-	Body    json.RawMessage // the element of messages[], statuses[] or errors[], escaped as the platform does
-	Contact waba.Contact    // who it is about, Raw being the element of contacts[]; zero on errors and failed statuses
+	Kind string
+	// ID tells it from every other: a message's wamid; a status's "wamid:status"; a payment's "wamid:status:…"; a
+	// change's "name:" and what identifies it; an error's is unique within the run. It is made of what stands in the body,
+	// except an error's and that of a change which nothing but its time identifies.
+	ID      string
+	Name    string          // of its [Kind]; empty on the plain texts, media and statuses that [Simulator.Next] makes
+	Field   string          // of the change; empty in the On-Premises style
+	Body    json.RawMessage // the element of messages[], statuses[] or errors[], or a change's value; escaped as the platform does
+	Contact waba.Contact    // who it is about, Raw being the element of contacts[]; zero where none stands beside it, and on changes
+
+	EntryID    string    // entry[].id of a change; empty for the account
+	At         time.Time // entry[].time of a change, seconds; zero for none
+	OnPremises bool      // the body that carries it has no envelope
 }
 
 // Simulator makes facts. It is for one goroutine.
@@ -32,9 +43,15 @@ type Simulator struct {
 	metadata  []byte
 	rng       *rand.Rand
 	now       time.Time
-	serial    uint64 // of the last wamid or error
+	stamped   time.Time // of the last change that only its time identifies
+	serial    uint64    // of the last id
+	scatter   uint64    // tells the numbers of this run from others
+	moved     int       // numbers given to customers who changed theirs
 	customers []customer
+	groups    []string
 	travels   []travel // outbound messages on their way
+	memories  [roleCount]memory
+	choices   choices
 	script    script
 }
 
@@ -49,6 +66,11 @@ func New(o Options) *Simulator {
 	}
 	s.metadata = appendText(s.metadata, `{"display_phone_number":`, o.DisplayPhoneNumber)
 	s.metadata = append(appendText(s.metadata, `,"phone_number_id":`, o.PhoneNumberID), '}')
+	s.scatter = scatterOf(o.Prefix)
+	s.choices = choose(o.OnPremises)
+	for range groups {
+		s.groups = append(s.groups, "GRP"+s.number())
+	}
 	for i := range o.Contacts {
 		s.customers = append(s.customers, s.makeUp(i))
 	}
@@ -57,8 +79,18 @@ func New(o Options) *Simulator {
 
 // Next returns the next fact of an endless stream.
 func (s *Simulator) Next() Fact {
-	s.now = s.now.Add(time.Duration(s.rng.Int64N(int64(80 * time.Millisecond))))
+	s.pass()
 	mix := s.options.Mix
+	switch {
+	case s.options.OnPremises:
+		return s.produce(s.choices.all.pick(s.rng))
+	case mix.Other > 0 && s.rng.Float64() < mix.Other:
+		return s.produce(s.choices.all.pick(s.rng))
+	case mix.Echoes > 0 && s.rng.Float64() < mix.Echoes:
+		return s.produce(s.choices.echoes.pick(s.rng))
+	case mix.History > 0 && s.rng.Float64() < mix.History:
+		return s.produce(s.choices.history.pick(s.rng))
+	}
 	if mix.Errors > 0 && s.rng.Float64() < mix.Errors {
 		return s.outOfBand()
 	}
@@ -66,6 +98,11 @@ func (s *Simulator) Next() Fact {
 		return s.inbound()
 	}
 	return s.status()
+}
+
+// pass lets time pass, 40 ms on average.
+func (s *Simulator) pass() {
+	s.now = s.now.Add(time.Duration(s.rng.Int64N(int64(80 * time.Millisecond))))
 }
 
 // Text returns a message that a chosen customer writes now. From is a number, with or without a plus sign; the
@@ -93,12 +130,7 @@ func (s *Simulator) wamid(digits string, outbound bool) string {
 
 // outOfBand makes an error that belongs to no message.
 func (s *Simulator) outOfBand() Fact {
-	s.serial++
-	return Fact{
-		Kind: KindError,
-		ID:   "error." + s.options.Prefix + strconv.FormatUint(s.serial, 10),
-		Body: appendProblem(nil, pick(s.rng, s.script.outages)),
-	}
+	return Fact{Kind: KindError, ID: s.errorID(), Field: waba.FieldMessages, Body: appendProblem(nil, pick(s.rng, s.script.outages))}
 }
 
 // unix writes the present time as the platform does in messages and statuses: seconds, as text.

@@ -42,14 +42,25 @@ func (s *Simulator) status() Fact {
 
 // depart makes the business write to a customer.
 func (s *Simulator) depart() travel {
-	t := travel{to: pick(s.rng, s.customers)}
+	who := s.someone()
+	t := travel{to: *who}
 	t.id = s.wamid(t.to.digits, true)
+	s.remember(out, t.id, who, "")
 	t.fails = s.rng.Float64() < s.options.Mix.Failed
 	t.voice = s.rng.IntN(50) == 0
 	if s.rng.IntN(4) == 0 {
-		t.tracking = "order-" + strconv.Itoa(1000+s.rng.IntN(9000))
+		t.tracking = s.tracking()
 	}
 	return t
+}
+
+// tracking is what the business attached to a message: a reference of its own or, in a mix of all kinds, who sent it.
+func (s *Simulator) tracking() string {
+	n := 1000 + s.rng.IntN(9000)
+	if !s.options.Mix.All || n%2 == 0 {
+		return "order-" + strconv.Itoa(n)
+	}
+	return s.script.origins[n/2%len(s.script.origins)]
 }
 
 // next returns the status that follows, and whether it is the last.
@@ -77,11 +88,13 @@ func (s *Simulator) report(t travel) Fact {
 	if t.to.contact.WaID != "" {
 		body = appendText(body, `,"recipient_id":`, t.to.contact.WaID)
 	}
-	body = appendText(body, `,"recipient_user_id":`, t.to.contact.UserID)
+	if t.to.contact.UserID != "" {
+		body = appendText(body, `,"recipient_user_id":`, t.to.contact.UserID)
+	}
 	if t.tracking != "" {
 		body = appendText(body, `,"biz_opaque_callback_data":`, t.tracking)
 	}
-	fact := Fact{Kind: KindStatus, ID: t.id + ":" + t.reached, Contact: t.to.contact}
+	fact := Fact{Kind: KindStatus, ID: t.id + ":" + t.reached, Field: waba.FieldMessages, Contact: t.to.contact}
 	switch t.reached {
 	case waba.StatusSent:
 		fact.Contact = t.to.onSent
