@@ -16,7 +16,9 @@ func (t cleanTranslation) People(ctx context.Context, refs []PersonRef) ([]Perso
 	for i := range clean {
 		r := &clean[i]
 		r.WaID, r.UserID, r.ParentUserID = keyText(r.WaID), keyText(r.UserID), keyText(r.ParentUserID)
-		r.Username, r.Name = printable(r.Username), printable(r.Name)
+		r.Username, r.Name, r.At = printable(r.Username), printable(r.Name), momentOrZero(r.At)
+		f := &r.Formerly
+		f.WaID, f.UserID, f.ParentUserID = keyText(f.WaID), keyText(f.UserID), keyText(f.ParentUserID)
 	}
 	return t.engine.People(ctx, clean)
 }
@@ -60,7 +62,31 @@ func (c Changes) clean() Changes {
 	}
 	slices.SortStableFunc(c.Contacts, func(a, b Contact) int { return cmp.Compare(a.ID, b.ID) })
 
+	c.Conversations = slices.Clone(c.Conversations)
+	for i := range c.Conversations {
+		if v := c.Conversations[i].Set; v != nil {
+			clean := *v
+			clean.Status, clean.Note, clean.Assignee = printable(clean.Status), printable(clean.Note), printable(clean.Assignee)
+			c.Conversations[i].Set = &clean // labels are cleaned as they are encoded
+		}
+	}
+
 	c.Messages = mergeMessages(c.Messages)
+
+	c.Orders = slices.Clone(c.Orders)
+	for i := range c.Orders {
+		c.Orders[i] = c.Orders[i].clean()
+	}
+	slices.SortStableFunc(c.Orders, func(a, b Order) int { return cmp.Compare(a.ID, b.ID) })
+	c.Broadcasts = slices.Clone(c.Broadcasts)
+	for i := range c.Broadcasts {
+		c.Broadcasts[i] = c.Broadcasts[i].clean()
+	}
+	slices.SortStableFunc(c.Broadcasts, func(a, b Broadcast) int { return cmp.Compare(a.ID, b.ID) })
+	c.Digests = slices.Clone(c.Digests)
+	for i := range c.Digests {
+		c.Digests[i].Data = printableBytes(c.Digests[i].Data)
+	}
 
 	c.Events = slices.Clone(c.Events)
 	for i := range c.Events {
@@ -86,28 +112,72 @@ func mergeMessages(ms []Message) []Message {
 	out := make([]Message, 0, len(ms))
 	at := make(map[MessageRef]int, len(ms))
 	for _, m := range ms {
-		m.Wamid, m.Type, m.Text, m.Status = keyText(m.Wamid), printable(m.Type), printable(m.Text), printable(m.Status)
-		m.SentAt = moment(m.SentAt)
+		m = m.clean()
 		ref := MessageRef{m.NumberID, m.Wamid}
-		i, twice := at[ref]
-		if !twice {
-			at[ref] = len(out)
-			out = append(out, m)
+		if i, twice := at[ref]; twice {
+			out[i] = out[i].and(m)
 			continue
 		}
-		old := &out[i]
-		if m.Status != "" {
-			old.Status, old.StatusAt = m.Status, m.StatusAt
-		}
-		if old.ConversationID == 0 {
-			old.ConversationID = m.ConversationID
-		}
-		if old.Type == "" && m.Type != "" {
-			old.Type, old.Text, old.Inbound, old.SentAt = m.Type, m.Text, m.Inbound, m.SentAt
-		}
+		at[ref] = len(out)
+		out = append(out, m)
 	}
 	slices.SortFunc(out, func(a, b Message) int {
 		return cmp.Or(cmp.Compare(a.NumberID, b.NumberID), cmp.Compare(a.Wamid, b.Wamid))
 	})
 	return out
+}
+
+func (m Message) clean() Message {
+	m.Wamid, m.Type, m.Text, m.Status = keyText(m.Wamid), printable(m.Type), printable(m.Text), printable(m.Status)
+	m.SentBy, m.ReplyTo, m.MediaURL = printable(m.SentBy), keyText(m.ReplyTo), printable(m.MediaURL)
+	m.SentAt, m.EditedAt = moment(m.SentAt), momentOrZero(m.EditedAt)
+	if !m.DeletedAt.IsZero() {
+		m.DeletedAt, m.Text, m.MediaURL = moment(m.DeletedAt), "", ""
+	}
+	return m
+}
+
+func (o Order) clean() Order {
+	o.Wamid, o.Reference, o.Status, o.PaymentStatus = keyText(o.Wamid), keyText(o.Reference), printable(o.Status), printable(o.PaymentStatus)
+	o.CatalogID, o.Text, o.Currency = printable(o.CatalogID), printable(o.Text), printable(o.Currency)
+	o.StatusAt, o.PaymentAt = momentOrZero(o.StatusAt), momentOrZero(o.PaymentAt)
+	o.CreatedAt, o.UpdatedAt = moment(o.CreatedAt), moment(o.UpdatedAt)
+	if o.Items != nil {
+		o.Items = printableBytes(o.Items)
+	}
+	if o.Payment != nil {
+		o.Payment = printableBytes(o.Payment)
+	}
+	return o
+}
+
+func (b Broadcast) clean() Broadcast {
+	b.Reference, b.Name, b.TemplateName = keyText(b.Reference), printable(b.Name), printable(b.TemplateName)
+	b.StartedAt, b.UpdatedAt = moment(b.StartedAt), moment(b.UpdatedAt)
+	b.ProgressAt, b.CompletedAt = momentOrZero(b.ProgressAt), momentOrZero(b.CompletedAt)
+	return b
+}
+
+func (t cleanTranslation) Orders(ctx context.Context, refs []OrderRef) ([]*Order, error) {
+	clean := slices.Clone(refs)
+	for i := range clean {
+		r := &clean[i]
+		r.Wamid, r.Reference, r.Order = keyText(r.Wamid), keyText(r.Reference), r.Order.clean()
+	}
+	return t.engine.Orders(ctx, clean)
+}
+
+func (t cleanTranslation) Broadcasts(ctx context.Context, refs []BroadcastRef) ([]*Broadcast, error) {
+	clean := slices.Clone(refs)
+	for i := range clean {
+		r := &clean[i]
+		r.Reference, r.Broadcast = keyText(r.Reference), r.Broadcast.clean()
+	}
+	return t.engine.Broadcasts(ctx, clean)
+}
+
+func (t cleanTranslation) Recent(ctx context.Context, conversations []int64, n int) (map[int64][]Message, error) {
+	conversations = slices.Clone(conversations)
+	slices.Sort(conversations)
+	return t.engine.Recent(ctx, slices.Compact(conversations), n)
 }

@@ -14,4 +14,9 @@
 //
 // 2026-11-21: every change that a process may have in memory (apps, numbers, webhooks) raises one version number in
 // the same transaction; processes compare it once a second and reload. No read per event, no missed notice.
+//
+// 2026-11-21: a contact is found by its names (identities), never by its own columns, which only tell what to show. Names
+// move, contacts are merged and never deleted: what still speaks of one that was merged finds the survivor in merged_into.
+// Who is who is decided in memory by one piece of code (register) for both engines. The ordinary case locks nothing but
+// names and conversations; only what was judged by all names of a contact locks that contact and looks again.
 package models

@@ -61,6 +61,14 @@ func Permanent(err error) bool {
 	return false
 }
 
+// duplicated says whether an engine refused a second row of a unique name.
+func duplicated(err error) bool {
+	var pg *pgconn.PgError
+	var lite *gosqlite.Error
+	return errors.As(err, &pg) && pg.Code == "23505" ||
+		errors.As(err, &lite) && (lite.Code() == sqliteUnique || lite.Code() == sqlitePrimaryKey)
+}
+
 // Result codes of SQLite, see https://www.sqlite.org/rescode.html.
 const (
 	sqliteError      = 1
@@ -68,6 +76,9 @@ const (
 	sqliteConstraint = 19
 	sqliteMismatch   = 20
 	sqliteRange      = 25
+
+	sqlitePrimaryKey = 1555
+	sqliteUnique     = 2067
 )
 
 // errOvertaken: another transaction committed first what this one was about to make.

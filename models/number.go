@@ -48,11 +48,28 @@ type Number struct {
 	BusinessID    int64
 	PhoneNumberID string
 	// Display is the number as people write it, digits in callbacks.
-	Display   string
-	WABAID    string `gorm:"column:waba_id"`
-	Name      string
-	CreatedAt time.Time
+	Display string
+	WABAID  string
+	Name    string
+	// OnpremToken is the unguessable part of the address for On-Premises style callbacks; empty: there is no such address.
+	OnpremToken Secret
+	CreatedAt   time.Time
 }
+
+type numberRow struct {
+	ID            int64
+	BusinessID    int64
+	PhoneNumberID string
+	Display       string
+	WABAID        string `gorm:"column:waba_id"`
+	Name          string
+	OnpremToken   []byte
+	CreatedAt     time.Time
+}
+
+func (numberRow) TableName() string { return "numbers" }
+
+const onpremPurpose = "on-premises token"
 
 // CreateApp makes an app with its first secrets, the newest last. ErrConflict when the name is taken.
 func (s *Store) CreateApp(ctx context.Context, a App) (App, error) {
@@ -140,8 +157,11 @@ func (s *Store) loadApps(ctx context.Context) (map[string]App, error) {
 	return apps, nil
 }
 
-// CreateNumber connects a number and hands what was kept for it to the workers: callbacks that arrived before are
-// processed now. ErrConflict when the phone number id is connected already.
+// ParkedForWABA is the key under which callbacks about a whole account are parked, as if it were a phone number id.
+func ParkedForWABA(wabaID string) string { return "waba:" + wabaID }
+
+// CreateNumber connects a number and hands what was kept for it and its account to the workers: callbacks that arrived
+// before are processed now. ErrConflict when the phone number id is connected already.
 func (s *Store) CreateNumber(ctx context.Context, n Number) (Number, error) {
 	n.CreatedAt = moment(time.Now())
 	n.PhoneNumberID, n.Display, n.WABAID, n.Name = keyText(n.PhoneNumberID), printable(n.Display), printable(n.WABAID), printable(n.Name)
@@ -150,18 +170,56 @@ func (s *Store) CreateNumber(ctx context.Context, n Number) (Number, error) {
 		if err := raiseRoutes(tx); err != nil {
 			return err
 		}
-		if err := tx.Create(&n).Error; err != nil {
+		row := numberRow{BusinessID: n.BusinessID, PhoneNumberID: n.PhoneNumberID, Display: n.Display, WABAID: n.WABAID, Name: n.Name,
+			OnpremToken: s.ring.Seal(n.OnpremToken, onpremPurpose), CreatedAt: n.CreatedAt}
+		if err := tx.Create(&row).Error; err != nil {
 			return err
 		}
-		return s.unpark(tx, n.PhoneNumberID)
+		n.ID = row.ID
+		keys := []string{n.PhoneNumberID}
+		if n.WABAID != "" {
+			keys = append(keys, keyText(ParkedForWABA(n.WABAID)))
+		}
+		return s.unpark(tx, keys)
 	})
 	return n, translate(err, "connect number "+n.PhoneNumberID)
 }
 
+// SetNumberToken gives a business's number an address for On-Premises style callbacks, in place of the one that it had;
+// the empty token removes it.
+func (s *Store) SetNumberToken(ctx context.Context, businessID, numberID int64, token Secret) error {
+	return translate(s.inTx(ctx, func(tx *gorm.DB) error {
+		res := tx.Model(&numberRow{}).Where("id = ? AND business_id = ?", numberID, businessID).Update("onprem_token", s.ring.Seal(token, onpremPurpose))
+		if res.Error != nil {
+			return res.Error
+		}
+		if res.RowsAffected == 0 {
+			return ErrNotFound
+		}
+		return raiseRoutes(tx)
+	}), fmt.Sprintf("number %d", numberID))
+}
+
 // Numbers lists a business's numbers.
 func (s *Store) Numbers(ctx context.Context, businessID int64) ([]Number, error) {
-	var ns []Number
-	return ns, translate(s.db.WithContext(ctx).Where("business_id = ?", businessID).Order("id").Find(&ns).Error, "list numbers")
+	return s.numbers(s.db.WithContext(ctx).Where("business_id = ?", businessID))
+}
+
+func (s *Store) numbers(q *gorm.DB) ([]Number, error) {
+	var rows []numberRow
+	if err := q.Order("id").Find(&rows).Error; err != nil {
+		return nil, translate(err, "list numbers")
+	}
+	ns := make([]Number, len(rows))
+	for i, r := range rows {
+		token, err := s.ring.Open(r.OnpremToken, onpremPurpose)
+		if err != nil {
+			return nil, fmt.Errorf("number %d: %w", r.ID, err)
+		}
+		ns[i] = Number{ID: r.ID, BusinessID: r.BusinessID, PhoneNumberID: r.PhoneNumberID, Display: r.Display, WABAID: r.WABAID, Name: r.Name,
+			OnpremToken: token, CreatedAt: r.CreatedAt}
+	}
+	return ns, nil
 }
 
 // ownNumber answers ErrNotFound unless the number, if there is one, belongs to the business.
@@ -169,19 +227,20 @@ func ownNumber(tx *gorm.DB, businessID int64, numberID *int64) error {
 	if numberID == nil {
 		return nil
 	}
-	if err := tx.Where("business_id = ?", businessID).Select("id").First(&Number{}, *numberID).Error; err != nil {
+	if err := tx.Where("business_id = ?", businessID).Select("id").First(&numberRow{}, *numberID).Error; err != nil {
 		return translate(err, fmt.Sprintf("number %d", *numberID))
 	}
 	return nil
 }
 
-// unpark makes work of every callback that waited for the number.
-func (s *Store) unpark(tx *gorm.DB, phoneNumberID string) error {
+// unpark makes work of every callback that waited under one of the keys.
+func (s *Store) unpark(tx *gorm.DB, keys []string) error {
 	var ids []int64
-	if err := tx.Raw("DELETE FROM parked WHERE phone_number_id = ? RETURNING callback_id", phoneNumberID).Scan(&ids).Error; err != nil {
+	if err := tx.Raw("DELETE FROM parked WHERE phone_number_id IN ? RETURNING callback_id", keys).Scan(&ids).Error; err != nil {
 		return err
 	}
 	slices.Sort(ids)
+	ids = slices.Compact(ids) // one may have waited under both
 	due := time.Now()
 	ws := make([]Work, len(ids))
 	for i, id := range ids {

@@ -43,13 +43,14 @@ func (p *postgresEngine) inTx(ctx context.Context, b *pgx.Batch) error {
 
 func (p *postgresEngine) accept(ctx context.Context, w Work, cs []Callback) error {
 	n := len(cs)
-	ids, apps, ats, bodies := make([]int64, n), make([]int64, n), make([]time.Time, n), make([][]byte, n)
+	ids, apps, numbers, ats, bodies := make([]int64, n), make([]int64, n), make([]int64, n), make([]time.Time, n), make([][]byte, n)
 	for i, c := range cs {
-		ids[i], apps[i], ats[i], bodies[i] = c.ID, c.AppID, moment(c.ReceivedAt), c.Body
+		ids[i], apps[i], numbers[i], ats[i], bodies[i] = c.ID, c.AppID, c.NumberID, moment(c.ReceivedAt), c.Body
 	}
 	var b pgx.Batch
-	b.Queue(`INSERT INTO callbacks (id, app_id, received_at, body) SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::bytea[]) ON CONFLICT (id) DO NOTHING`,
-		ids, apps, ats, bodies)
+	b.Queue(`INSERT INTO callbacks (id, app_id, number_id, received_at, body)
+		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bytea[]) ON CONFLICT (id) DO NOTHING`,
+		ids, apps, numbers, ats, bodies)
 	queueWork(&b, []Work{w})
 	return p.inTx(ctx, &b)
 }
@@ -76,12 +77,12 @@ func (p *postgresEngine) loadCallbacksByID(ctx context.Context, ids []int64) ([]
 }
 
 func (p *postgresEngine) callbacks(ctx context.Context, where string, args ...any) ([]Callback, error) {
-	rows, err := p.pool.Query(ctx, `SELECT id, app_id, received_at, body FROM callbacks WHERE `+where+` ORDER BY id`, args...)
+	rows, err := p.pool.Query(ctx, `SELECT id, app_id, number_id, received_at, body FROM callbacks WHERE `+where+` ORDER BY id`, args...)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (c Callback, err error) {
-		return c, r.Scan(&c.ID, &c.AppID, &c.ReceivedAt, &c.Body)
+		return c, r.Scan(&c.ID, &c.AppID, &c.NumberID, &c.ReceivedAt, &c.Body)
 	})
 }
 
@@ -114,6 +115,18 @@ func (p *postgresEngine) loadGroup(ctx context.Context, webhookID int64, events 
 		copy(e.Key[:], key)
 		return d, err
 	})
+}
+
+func (p *postgresEngine) digests(ctx context.Context, events []int64) (map[int64][]byte, error) {
+	rows, err := p.pool.Query(ctx, `SELECT event_id, data FROM digests WHERE event_id = ANY($1::bigint[])`, events)
+	if err != nil {
+		return nil, err
+	}
+	found := map[int64][]byte{}
+	var id int64
+	var data textBytes
+	_, err = pgx.ForEachRow(rows, []any{&id, &data}, func() error { found[id] = data; return nil })
+	return found, err
 }
 
 // textBytes scans a text column into bytes without a string between them.

@@ -32,12 +32,17 @@ func (t *postgresTranslation) People(ctx context.Context, refs []PersonRef) ([]P
 	return findPeople(ctx, t, refs)
 }
 
-func (t *postgresTranslation) find(ctx context.Context, names []identity) (map[identity]*Contact, error) {
-	business, kinds, values := make([]int64, len(names)), make([]int16, len(names)), make([]string, len(names))
+func identityColumns(names []identity) (business []int64, kinds []int16, values []string) {
+	business, kinds, values = make([]int64, len(names)), make([]int16, len(names)), make([]string, len(names))
 	for i, n := range names {
 		business[i], kinds[i], values[i] = n.business, int16(n.kind), n.value
 	}
-	rows, err := t.tx.Query(ctx, `SELECT i.business_id, i.kind, i.value, c.id, c.name, c.username, c.wa_id, c.user_id, c.parent_user_id
+	return business, kinds, values
+}
+
+func (t *postgresTranslation) find(ctx context.Context, names []identity) (map[identity]*Contact, error) {
+	business, kinds, values := identityColumns(names)
+	rows, err := t.tx.Query(ctx, `SELECT i.business_id, i.kind, i.value, `+contactColumns+`
 		FROM unnest($1::bigint[], $2::smallint[], $3::text[]) AS q(business_id, kind, value)
 		JOIN identities i USING (business_id, kind, value) JOIN contacts c ON c.id = i.contact_id`, business, kinds, values)
 	if err != nil {
@@ -45,11 +50,10 @@ func (t *postgresTranslation) find(ctx context.Context, names []identity) (map[i
 	}
 	found, byID := map[identity]*Contact{}, map[int64]*Contact{}
 	var n identity
-	var c Contact
-	_, err = pgx.ForEachRow(rows, []any{&n.business, (*int16)(&n.kind), &n.value, &c.ID, &c.Name, &c.Username, &c.WaID, &c.UserID, &c.ParentUserID}, func() error {
+	var c contactScan
+	_, err = pgx.ForEachRow(rows, append([]any{&n.business, (*int16)(&n.kind), &n.value}, c.dest()...), func() error {
 		if byID[c.ID] == nil {
-			one := c
-			byID[c.ID] = &one
+			byID[c.ID] = c.contact()
 		}
 		found[n] = byID[c.ID]
 		return nil
@@ -57,11 +61,48 @@ func (t *postgresTranslation) find(ctx context.Context, names []identity) (map[i
 	return found, err
 }
 
+func (t *postgresTranslation) namesOf(ctx context.Context, contacts []int64) (map[int64][]identity, error) {
+	rows, err := t.tx.Query(ctx, `SELECT contact_id, business_id, kind, value FROM identities WHERE contact_id = ANY($1::bigint[])`, contacts)
+	if err != nil {
+		return nil, err
+	}
+	names := map[int64][]identity{}
+	var id int64
+	var n identity
+	_, err = pgx.ForEachRow(rows, []any{&id, &n.business, (*int16)(&n.kind), &n.value}, func() error { names[id] = append(names[id], n); return nil })
+	return names, err
+}
+
+func (t *postgresTranslation) pointed(ctx context.Context, refs []PersonRef) (map[int]pointed, error) {
+	business, contacts, conversations := make([]int64, len(refs)), make([]int64, len(refs)), make([]int64, len(refs))
+	for i, r := range refs {
+		business[i], contacts[i], conversations[i] = r.BusinessID, r.ContactID, r.ConversationID
+	}
+	rows, err := t.tx.Query(ctx, `SELECT q.n, coalesce(v.number_id, 0), d.id, `+contactColumns+`
+		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS q(business_id, contact_id, conversation_id, n)
+		LEFT JOIN conversations v ON v.id = q.conversation_id
+		JOIN contacts d ON d.id = CASE WHEN q.conversation_id = 0 THEN q.contact_id ELSE v.contact_id END AND d.business_id = q.business_id
+		JOIN contacts c ON c.id = coalesce(d.merged_into, d.id)`, business, contacts, conversations)
+	if err != nil {
+		return nil, err
+	}
+	found := map[int]pointed{}
+	var n int
+	var k conversationKey
+	var c contactScan
+	_, err = pgx.ForEachRow(rows, append([]any{&n, &k.number, &k.contact}, c.dest()...), func() error {
+		found[n-1] = pointed{c.contact(), k}
+		return nil
+	})
+	return found, err
+}
+
 // enter takes the names first: whoever enters a name owns the person, and who comes second waits for the first to
-// commit and starts over, so that two groups never make one person twice.
-func (t *postgresTranslation) enter(ctx context.Context, arrivals []arrival, names []naming) error {
-	if len(arrivals) > 0 {
-		rows, err := t.tx.Query(ctx, `SELECT nextval(pg_get_serial_sequence('contacts', 'id')) FROM generate_series(1, $1)`, len(arrivals))
+// commit and starts over, so that two groups never make one person twice. Contacts from before are held, so that they
+// are not merged meanwhile; those that were judged by their names against anybody who would add one.
+func (t *postgresTranslation) enter(ctx context.Context, e entries) error {
+	if len(e.arrivals) > 0 {
+		rows, err := t.tx.Query(ctx, `SELECT nextval(pg_get_serial_sequence('contacts', 'id')) FROM generate_series(1, $1)`, len(e.arrivals))
 		if err != nil {
 			return err
 		}
@@ -69,29 +110,40 @@ func (t *postgresTranslation) enter(ctx context.Context, arrivals []arrival, nam
 		if err != nil {
 			return err
 		}
-		for i := range arrivals {
-			arrivals[i].contact.ID = ids[i]
+		slices.Sort(ids)
+		for i := range e.arrivals {
+			e.arrivals[i].contact.ID = ids[i]
 		}
 	}
-	names = slices.Clone(names)
-	slices.SortFunc(names, func(a, b naming) int {
-		return cmp.Or(cmp.Compare(a.name.business, b.name.business), cmp.Compare(a.name.kind, b.name.kind), cmp.Compare(a.name.value, b.name.value))
-	})
-	n := len(names)
-	business, kinds, values, ids := make([]int64, n), make([]int16, n), make([]string, n), make([]int64, n)
-	for i, v := range names {
-		business[i], kinds[i], values[i], ids[i] = v.name.business, int16(v.name.kind), v.name.value, v.contact.ID
-	}
 	var b pgx.Batch
-	b.Queue(`INSERT INTO identities (business_id, kind, value, contact_id) SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::bigint[])
-		ON CONFLICT DO NOTHING`, business, kinds, values, ids).Exec(func(tag pgconn.CommandTag) error {
+	queueNames(&b, e.names)
+	queueArrivals(&b, e.arrivals)
+	queueHold(&b, e)
+	queueMoves(&b, e)
+	return t.tx.SendBatch(ctx, &b).Close()
+}
+
+// orOvertaken expects a statement to meet n rows.
+func orOvertaken(n int) func(pgconn.CommandTag) error {
+	return func(tag pgconn.CommandTag) error {
 		if tag.RowsAffected() != int64(n) {
 			return errOvertaken
 		}
 		return nil
-	})
-	queueArrivals(&b, arrivals)
-	return t.tx.SendBatch(ctx, &b).Close()
+	}
+}
+
+func queueNames(b *pgx.Batch, names []naming) {
+	if len(names) == 0 {
+		return
+	}
+	ns, ids := make([]identity, len(names)), make([]int64, len(names))
+	for i, v := range names {
+		ns[i], ids[i] = v.name, v.contact.ID
+	}
+	business, kinds, values := identityColumns(ns)
+	b.Queue(`INSERT INTO identities (business_id, kind, value, contact_id) SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::bigint[])
+		ON CONFLICT DO NOTHING`, business, kinds, values, ids).Exec(orOvertaken(len(names)))
 }
 
 func queueArrivals(b *pgx.Batch, arrivals []arrival) {
@@ -100,14 +152,66 @@ func queueArrivals(b *pgx.Batch, arrivals []arrival) {
 		return
 	}
 	ids, business, names, usernames := make([]int64, n), make([]int64, n), make([]string, n), make([]string, n)
-	wa, user, parent := make([]string, n), make([]string, n), make([]string, n)
+	wa, user, parent, profile := make([]string, n), make([]string, n), make([]string, n), make([]*time.Time, n)
 	for i, a := range arrivals {
 		c := a.contact
 		ids[i], business[i], names[i], usernames[i], wa[i], user[i], parent[i] = c.ID, a.business, c.Name, c.Username, c.WaID, c.UserID, c.ParentUserID
+		profile[i] = momentOrNil(c.ProfileAt)
 	}
-	b.Queue(`INSERT INTO contacts (id, business_id, name, username, wa_id, user_id, parent_user_id, created_at, updated_at)
-		SELECT *, $8::timestamptz, $8::timestamptz FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])`,
-		ids, business, names, usernames, wa, user, parent, moment(time.Now()))
+	b.Queue(`INSERT INTO contacts (id, business_id, name, username, wa_id, user_id, parent_user_id, profile_at, created_at, updated_at)
+		SELECT *, $9::timestamptz, $9::timestamptz
+		FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])`,
+		ids, business, names, usernames, wa, user, parent, profile, moment(time.Now()))
+}
+
+func queueHold(b *pgx.Batch, e entries) {
+	if len(e.weighed) > 0 {
+		ids := make([]int64, 0, len(e.weighed))
+		for c := range e.weighed {
+			ids = append(ids, c.ID)
+		}
+		slices.Sort(ids)
+		b.Queue(`SELECT 1 FROM contacts WHERE id = ANY($1::bigint[]) AND merged_into IS NULL ORDER BY id FOR UPDATE`, ids).Exec(orOvertaken(len(ids)))
+	}
+	if len(e.joined) > 0 {
+		ids := make([]int64, len(e.joined))
+		for i, c := range e.joined {
+			ids[i] = c.ID
+		}
+		slices.Sort(ids)
+		b.Queue(`SELECT 1 FROM contacts WHERE id = ANY($1::bigint[]) AND merged_into IS NULL ORDER BY id FOR KEY SHARE`, ids).Exec(orOvertaken(len(ids)))
+	}
+}
+
+func queueMoves(b *pgx.Batch, e entries) {
+	if n := len(e.moves); n > 0 {
+		names, from, to := make([]identity, n), make([]int64, n), make([]int64, n)
+		for i, m := range e.moves {
+			names[i], from[i], to[i] = m.name, m.from.ID, m.to.ID
+		}
+		business, kinds, values := identityColumns(names)
+		b.Queue(`UPDATE identities i SET contact_id = q.into_id
+			FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::bigint[], $5::bigint[]) AS q(business_id, kind, value, from_id, into_id)
+			WHERE i.business_id = q.business_id AND i.kind = q.kind AND i.value = q.value AND i.contact_id = q.from_id`,
+			business, kinds, values, from, to).Exec(orOvertaken(n))
+	}
+	if len(e.weighed) > 0 {
+		ids, names := make([]int64, 0, len(e.weighed)), make([]int64, 0, len(e.weighed))
+		for c, n := range e.weighed {
+			ids, names = append(ids, c.ID), append(names, int64(n))
+		}
+		b.Queue(`SELECT 1 FROM unnest($1::bigint[], $2::bigint[]) AS q(id, names) WHERE names <> (SELECT count(*) FROM identities i WHERE i.contact_id = q.id)`,
+			ids, names).Exec(orOvertaken(0))
+	}
+	for _, m := range e.merges {
+		b.Queue(`UPDATE contacts SET merged_into = $2, updated_at = now() WHERE id = $1`, m.from.ID, m.into.ID)
+		b.Queue(`UPDATE contacts SET merged_into = $2 WHERE merged_into = $1`, m.from.ID, m.into.ID)
+		b.Queue(`UPDATE conversations v SET contact_id = $2 WHERE v.contact_id = $1
+			AND NOT EXISTS (SELECT 1 FROM conversations o WHERE o.number_id = v.number_id AND o.contact_id = $2)`, m.from.ID, m.into.ID)
+	}
+	for _, c := range e.evicted {
+		b.Queue(`UPDATE contacts SET wa_id = '', updated_at = now() WHERE id = $1`, c.ID)
+	}
 }
 
 func (t *postgresTranslation) converse(ctx context.Context, asked map[conversationKey]bool) (found map[conversationKey]Conversation, made map[conversationKey]bool, err error) {
@@ -120,40 +224,72 @@ func (t *postgresTranslation) converse(ctx context.Context, asked map[conversati
 		return cmp.Or(cmp.Compare(a.number, b.number), cmp.Compare(a.contact, b.contact))
 	})
 	numbers, contacts := columns(keys)
-	rows, err := t.tx.Query(ctx, `SELECT c.id, c.number_id, c.contact_id, c.sequence, c.created_at
+	rows, err := t.tx.Query(ctx, `SELECT `+conversationColumns+`
 		FROM conversations c JOIN unnest($1::bigint[], $2::bigint[]) AS q(number_id, contact_id) USING (number_id, contact_id)
 		ORDER BY c.number_id, c.contact_id FOR UPDATE OF c`, numbers, contacts)
 	if err != nil {
 		return nil, nil, err
 	}
 	var v Conversation
-	var k conversationKey
-	scan := []any{&v.ID, &k.number, &k.contact, &v.Sequence, &v.CreatedAt}
-	if _, err := pgx.ForEachRow(rows, scan, func() error { found[k] = v; return nil }); err != nil {
+	var contact int64
+	var inbound *time.Time
+	var labels string
+	scan := []any{&v.ID, &v.NumberID, &contact, &v.Sequence, &v.CreatedAt, &inbound, &v.Status, &labels, &v.Note, &v.Assignee}
+	keep := func() conversationKey {
+		v.LastInboundAt, v.Labels = timeOrZero(inbound), decodeLabels(labels)
+		k := conversationKey{v.NumberID, contact}
+		found[k] = v
+		return k
+	}
+	if _, err := pgx.ForEachRow(rows, scan, func() error { keep(); return nil }); err != nil {
 		return nil, nil, err
 	}
-	missing := slices.DeleteFunc(keys, func(k conversationKey) bool { _, ok := found[k]; return ok || !asked[k] })
-	if len(missing) == 0 {
-		return found, made, nil
+	var missing, absent []conversationKey
+	for _, k := range keys {
+		if _, ok := found[k]; !ok && asked[k] {
+			missing = append(missing, k)
+		} else if !ok {
+			absent = append(absent, k)
+		}
+	}
+	if err := t.alive(ctx, absent); err != nil || len(missing) == 0 {
+		return found, made, err
 	}
 	numbers, contacts = columns(missing)
-	// The no-op update locks and returns a row that another group made in the meantime; its xmax tells it apart.
-	rows, err = t.tx.Query(ctx, `INSERT INTO conversations (number_id, contact_id, sequence, created_at)
-		SELECT number_id, contact_id, 0, $3 FROM unnest($1::bigint[], $2::bigint[]) AS q(number_id, contact_id)
-		ON CONFLICT (number_id, contact_id) DO UPDATE SET sequence = conversations.sequence
-		RETURNING id, number_id, contact_id, sequence, created_at, xmax = 0`, numbers, contacts, moment(time.Now()))
+	// The no-op update locks and returns a row that another group made in the meantime; its xmax tells it apart. A contact
+	// that was merged in the meantime gets none.
+	rows, err = t.tx.Query(ctx, `INSERT INTO conversations AS c (number_id, contact_id, sequence, created_at)
+		SELECT q.number_id, q.contact_id, 0, $3 FROM unnest($1::bigint[], $2::bigint[]) AS q(number_id, contact_id)
+		JOIN contacts o ON o.id = q.contact_id WHERE o.merged_into IS NULL FOR KEY SHARE OF o
+		ON CONFLICT (number_id, contact_id) DO UPDATE SET sequence = c.sequence
+		RETURNING `+conversationColumns+`, c.xmax = 0`, numbers, contacts, moment(time.Now()))
 	if err != nil {
 		return nil, nil, err
 	}
 	var fresh bool
-	_, err = pgx.ForEachRow(rows, append(scan, &fresh), func() error {
-		found[k] = v
-		if fresh {
+	tag, err := pgx.ForEachRow(rows, append(scan, &fresh), func() error {
+		if k := keep(); fresh {
 			made[k] = true
 		}
 		return nil
 	})
+	if err == nil {
+		err = orOvertaken(len(missing))(tag)
+	}
 	return found, made, err
+}
+
+// alive makes sure that contacts without a conversation were not merged since they were found: the survivor may have it.
+func (t *postgresTranslation) alive(ctx context.Context, keys []conversationKey) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	_, contacts := columns(keys)
+	tag, err := t.tx.Exec(ctx, `SELECT 1 FROM contacts WHERE id = ANY($1::bigint[]) AND merged_into IS NOT NULL`, contacts)
+	if err != nil {
+		return err
+	}
+	return orOvertaken(0)(tag)
 }
 
 func columns(keys []conversationKey) (numbers, contacts []int64) {
@@ -190,19 +326,14 @@ func (t *postgresTranslation) Messages(ctx context.Context, refs []MessageRef) (
 	for i, r := range refs {
 		numbers[i], wamids[i] = r.NumberID, r.Wamid
 	}
-	rows, err := t.tx.Query(ctx, `SELECT m.number_id, m.wamid, coalesce(m.conversation_id, 0), m.inbound, m.type, m.text, m.status, m.sent_at, m.status_at
+	rows, err := t.tx.Query(ctx, `SELECT `+messageColumns+`
 		FROM messages m JOIN unnest($1::bigint[], $2::text[]) AS q(number_id, wamid) USING (number_id, wamid) ORDER BY 1, 2 FOR UPDATE OF m`, numbers, wamids)
 	if err != nil {
 		return nil, err
 	}
-	var m Message
-	var at *time.Time
-	_, err = pgx.ForEachRow(rows, []any{&m.NumberID, &m.Wamid, &m.ConversationID, &m.Inbound, &m.Type, &m.Text, &m.Status, &m.SentAt, &at}, func() error {
-		m.StatusAt = time.Time{}
-		if at != nil {
-			m.StatusAt = *at
-		}
-		found[MessageRef{m.NumberID, m.Wamid}] = m
+	var m messageScan
+	_, err = pgx.ForEachRow(rows, m.dest(), func() error {
+		found[MessageRef{m.m.NumberID, m.m.Wamid}] = m.message()
 		return nil
 	})
 	for _, r := range refs {
@@ -210,5 +341,24 @@ func (t *postgresTranslation) Messages(ctx context.Context, refs []MessageRef) (
 			t.unknown[r] = true
 		}
 	}
+	return found, err
+}
+
+func (t *postgresTranslation) Recent(ctx context.Context, conversations []int64, n int) (map[int64][]Message, error) {
+	found := map[int64][]Message{}
+	if len(conversations) == 0 || n <= 0 {
+		return found, nil
+	}
+	rows, err := t.tx.Query(ctx, `SELECT `+messageColumns+` FROM unnest($1::bigint[]) AS q(id) CROSS JOIN LATERAL (
+		SELECT * FROM messages WHERE conversation_id = q.id AND type <> '' ORDER BY sent_at DESC, wamid DESC LIMIT $2) AS m
+		ORDER BY m.sent_at, m.wamid`, conversations, n)
+	if err != nil {
+		return nil, err
+	}
+	var m messageScan
+	_, err = pgx.ForEachRow(rows, m.dest(), func() error {
+		found[m.m.ConversationID] = append(found[m.m.ConversationID], m.message())
+		return nil
+	})
 	return found, err
 }

@@ -13,11 +13,18 @@ func (t *postgresTranslation) Write(ctx context.Context, c Changes) error {
 	t.queueParked(&b, c)
 	queueConversations(&b, c.Conversations)
 	for _, v := range c.Contacts { // one by one, because the order matters
-		b.Queue(`UPDATE contacts SET name = $2, username = $3, wa_id = $4, user_id = $5, parent_user_id = $6, updated_at = now() WHERE id = $1`,
-			v.ID, v.Name, v.Username, v.WaID, v.UserID, v.ParentUserID)
+		b.Queue(`UPDATE contacts SET name = $2, username = $3, wa_id = $4, user_id = $5, parent_user_id = $6, profile_at = $7, updated_at = now() WHERE id = $1`,
+			v.ID, v.Name, v.Username, v.WaID, v.UserID, v.ParentUserID, momentOrNil(v.ProfileAt))
 	}
 	t.queueMessages(&b, c.Messages)
+	for i := range c.Orders {
+		queueOrder(&b, &c.Orders[i])
+	}
+	for i := range c.Broadcasts {
+		queueBroadcast(&b, &c.Broadcasts[i])
+	}
 	queueEvents(&b, c.Events, c.Deliveries)
+	queueDigests(&b, c.Digests)
 	queueWork(&b, c.Work)
 	if len(c.Done) > 0 {
 		b.Queue(`DELETE FROM outbox WHERE id = ANY($1::bigint[])`, c.Done)
@@ -65,6 +72,11 @@ func queueConversations(b *pgx.Batch, cs []ConversationChange) {
 	}
 	b.Queue(`UPDATE conversations c SET sequence = u.sequence, last_inbound_at = greatest(c.last_inbound_at, u.at)
 		FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) AS u(id, sequence, at) WHERE c.id = u.id`, ids, sequences, inbound)
+	for _, c := range cs {
+		if v := c.Set; v != nil { // by a person, now and then
+			b.Queue(`UPDATE conversations SET status = $2, labels = $3, note = $4, assignee = $5 WHERE id = $1`, c.ID, v.Status, encodeLabels(v.Labels), v.Note, v.Assignee)
+		}
+	}
 }
 
 func (t *postgresTranslation) queueMessages(b *pgx.Batch, ms []Message) {
@@ -74,28 +86,23 @@ func (t *postgresTranslation) queueMessages(b *pgx.Batch, ms []Message) {
 	n := len(ms)
 	numbers, wamids, convs, inbound := make([]int64, n), make([]string, n), make([]*int64, n), make([]bool, n)
 	types, texts, statuses, sent, statusAt := make([]string, n), make([]string, n), make([]string, n), make([]time.Time, n), make([]*time.Time, n)
+	edited, deleted, sentBy := make([]*time.Time, n), make([]*time.Time, n), make([]*string, n)
+	broadcasts, replyTo, media := make([]*int64, n), make([]*string, n), make([]*string, n)
 	for i := range ms {
 		m := &ms[i]
-		numbers[i], wamids[i], inbound[i] = m.NumberID, m.Wamid, m.Inbound
+		numbers[i], wamids[i], convs[i], inbound[i] = m.NumberID, m.Wamid, idOrNil(m.ConversationID), m.Inbound
 		types[i], texts[i], statuses[i], sent[i], statusAt[i] = m.Type, m.Text, m.Status, m.SentAt, momentOrNil(m.StatusAt)
-		if m.ConversationID != 0 {
-			convs[i] = &m.ConversationID
-		}
+		edited[i], deleted[i], sentBy[i] = momentOrNil(m.EditedAt), momentOrNil(m.DeletedAt), textOrNil(m.SentBy)
+		broadcasts[i], replyTo[i], media[i] = idOrNil(m.BroadcastID), textOrNil(m.ReplyTo), textOrNil(m.MediaURL)
 	}
 	b.Queue(`WITH written AS (
-		INSERT INTO messages (number_id, wamid, conversation_id, inbound, type, text, status, sent_at, status_at)
-		SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bool[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
-		ON CONFLICT (number_id, wamid) DO UPDATE SET
-			status = CASE WHEN excluded.status = '' THEN messages.status ELSE excluded.status END,
-			status_at = CASE WHEN excluded.status = '' THEN messages.status_at ELSE excluded.status_at END,
-			conversation_id = coalesce(messages.conversation_id, excluded.conversation_id),
-			type = CASE WHEN messages.type = '' THEN excluded.type ELSE messages.type END,
-			text = CASE WHEN messages.type = '' THEN excluded.text ELSE messages.text END,
-			inbound = CASE WHEN messages.type = '' AND excluded.type <> '' THEN excluded.inbound ELSE messages.inbound END,
-			sent_at = CASE WHEN messages.type = '' AND excluded.type <> '' THEN excluded.sent_at ELSE messages.sent_at END
+		INSERT INTO messages (number_id, wamid, conversation_id, inbound, type, text, status, sent_at, status_at, edited_at, deleted_at, sent_by, broadcast_id, reply_to, media_url)
+		SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bool[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[],
+			$10::timestamptz[], $11::timestamptz[], $12::text[], $13::bigint[], $14::text[], $15::text[])
+		`+onKnownMessage+`
 		RETURNING number_id, wamid, xmax = 0 AS made)
 		SELECT number_id, wamid FROM written WHERE NOT made`,
-		numbers, wamids, convs, inbound, types, texts, statuses, sent, statusAt).Query(func(rows pgx.Rows) error {
+		numbers, wamids, convs, inbound, types, texts, statuses, sent, statusAt, edited, deleted, sentBy, broadcasts, replyTo, media).Query(func(rows pgx.Rows) error {
 		// The status was worked out for a message that nobody knew. Another group made it known meanwhile.
 		var r MessageRef
 		_, err := pgx.ForEachRow(rows, []any{&r.NumberID, &r.Wamid}, func() error {
@@ -137,4 +144,16 @@ func queueEvents(b *pgx.Batch, es []Event, ds []Delivery) {
 	b.Queue(`INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at)
 		SELECT d.event_id, d.webhook_id, d.state, 0, e.created_at FROM unnest($1::bigint[], $2::bigint[], $3::smallint[]) AS d(event_id, webhook_id, state)
 		JOIN events e ON e.id = d.event_id ON CONFLICT DO NOTHING`, events, hooks, states)
+}
+
+func queueDigests(b *pgx.Batch, ds []Digest) {
+	if len(ds) == 0 {
+		return
+	}
+	events, data := make([]int64, len(ds)), make([][]byte, len(ds))
+	for i, d := range ds {
+		events[i], data[i] = d.EventID, d.Data
+	}
+	b.Queue(`INSERT INTO digests (event_id, data) SELECT d.event_id, d.data FROM unnest($1::bigint[], $2::text[]) AS d(event_id, data)
+		JOIN events e ON e.id = d.event_id ON CONFLICT DO NOTHING`, events, data)
 }

@@ -15,6 +15,7 @@ type Routes struct {
 	Version  int64
 	Apps     map[string]App    // by name
 	Numbers  map[string]Number // by phone number id
+	ByToken  map[string]Number // by the token of the On-Premises style address, for numbers that have one
 	Webhooks map[int64]Webhook // by id, the switched off ones too
 	// OfBusiness lists the webhooks of a business by id.
 	OfBusiness map[int64][]int64
@@ -22,7 +23,7 @@ type Routes struct {
 
 // LoadRoutes reads all of it.
 func (s *Store) LoadRoutes(ctx context.Context) (*Routes, error) {
-	r := &Routes{Numbers: map[string]Number{}, Webhooks: map[int64]Webhook{}, OfBusiness: map[int64][]int64{}}
+	r := &Routes{Numbers: map[string]Number{}, ByToken: map[string]Number{}, Webhooks: map[int64]Webhook{}, OfBusiness: map[int64][]int64{}}
 	var err error
 	// The version first: what changes while we read is then read again.
 	if r.Version, err = s.RoutesVersion(ctx); err != nil {
@@ -31,12 +32,15 @@ func (s *Store) LoadRoutes(ctx context.Context) (*Routes, error) {
 	if r.Apps, err = s.loadApps(ctx); err != nil {
 		return nil, err
 	}
-	var ns []Number
-	if err := s.db.WithContext(ctx).Find(&ns).Error; err != nil {
-		return nil, translate(err, "load numbers")
+	ns, err := s.numbers(s.db.WithContext(ctx))
+	if err != nil {
+		return nil, err
 	}
 	for _, n := range ns {
 		r.Numbers[n.PhoneNumberID] = n
+		if n.OnpremToken != "" {
+			r.ByToken[n.OnpremToken.Text()] = n
+		}
 	}
 	var rows []webhookRow
 	if err := s.db.WithContext(ctx).Order("id").Find(&rows).Error; err != nil {
@@ -81,6 +85,12 @@ func (d *Directory) Routes() *Routes { return d.routes.Load() }
 func (d *Directory) App(name string) (App, bool) {
 	a, ok := d.routes.Load().Apps[name]
 	return a, ok
+}
+
+// NumberByToken is the number whose On-Premises style address has the token. The empty token names none.
+func (d *Directory) NumberByToken(token string) (Number, bool) {
+	n, ok := d.routes.Load().ByToken[token]
+	return n, ok
 }
 
 // Refresh reloads if anything changed.

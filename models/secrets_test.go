@@ -22,6 +22,8 @@ func TestNothingPlainAtRest(t *testing.T) {
 		ok(t, s.AddAppSecret(ctx, "meta", "PLAIN-second"))
 		w := must[models.Webhook](t)(s.CreateWebhook(ctx, models.Webhook{BusinessID: b.ID, URL: "https://x.example", Secret: "PLAIN-webhook", Headers: map[string]string{"Authorization": "PLAIN-header"}}))
 		must[models.Webhook](t)(s.UpdateWebhook(ctx, b.ID, w.ID, func(w *models.Webhook) error { w.Secret = "PLAIN-rotated"; return nil }))
+		n := must[models.Number](t)(s.CreateNumber(ctx, models.Number{BusinessID: b.ID, PhoneNumberID: "1", OnpremToken: "PLAIN-first"}))
+		ok(t, s.SetNumberToken(ctx, b.ID, n.ID, "PLAIN-onprem"))
 		u := must[models.User](t)(s.CreateUser(ctx, b.ID, "a@example.com", "PLAIN-password", false))
 		session := must[models.Secret](t)(s.StartSession(ctx, u.ID, time.Hour))
 		_, key, err := s.CreateAPIKey(ctx, b.ID, nil, "CI")

@@ -120,8 +120,8 @@ func (s *statements) finish(ctx context.Context, work []int64) error {
 func (q *sqliteEngine) accept(ctx context.Context, w Work, cs []Callback) error {
 	return q.inTx(ctx, func(s *statements) error {
 		for _, c := range cs {
-			if _, err := s.exec(ctx, `INSERT INTO callbacks (id, app_id, received_at, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-				c.ID, c.AppID, moment(c.ReceivedAt), c.Body); err != nil {
+			if _, err := s.exec(ctx, `INSERT INTO callbacks (id, app_id, number_id, received_at, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+				c.ID, c.AppID, c.NumberID, moment(c.ReceivedAt), c.Body); err != nil {
 				return err
 			}
 		}
@@ -142,11 +142,11 @@ func (q *sqliteEngine) loadCallbacksByID(ctx context.Context, ids []int64) ([]Ca
 }
 
 func (q *sqliteEngine) callbacks(ctx context.Context, where string, args ...any) ([]Callback, error) {
-	rows, err := q.db.QueryContext(ctx, `SELECT id, app_id, received_at, body FROM callbacks WHERE `+where+` ORDER BY id`, args...)
+	rows, err := q.db.QueryContext(ctx, `SELECT id, app_id, number_id, received_at, body FROM callbacks WHERE `+where+` ORDER BY id`, args...)
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(c *Callback) []any { return []any{&c.ID, &c.AppID, &c.ReceivedAt, &c.Body} }, nil)
+	return collect(rows, func(c *Callback) []any { return []any{&c.ID, &c.AppID, &c.NumberID, &c.ReceivedAt, &c.Body} }, nil)
 }
 
 // collect scans every row into a T; after finishes each, if given.
@@ -194,6 +194,19 @@ func (q *sqliteEngine) loadGroup(ctx context.Context, webhookID int64, events []
 		e := &d.Event
 		return []any{&e.ID, &key, &e.BusinessID, &e.NumberID, &e.Type, &e.ConversationID, &e.Sequence, &e.CallbackID, &e.CreatedAt, &e.Data, &d.Attempts}
 	}, func(d *Due) error { copy(d.Event.Key[:], key); return nil })
+}
+
+func (q *sqliteEngine) digests(ctx context.Context, events []int64) (map[int64][]byte, error) {
+	rows, err := q.db.QueryContext(ctx, `SELECT event_id, data FROM digests WHERE event_id IN (SELECT value FROM json_each(?))`, encodeMembers(events))
+	if err != nil {
+		return nil, err
+	}
+	ds, err := collect(rows, func(d *Digest) []any { return []any{&d.EventID, &d.Data} }, nil)
+	found := make(map[int64][]byte, len(ds))
+	for _, d := range ds {
+		found[d.EventID] = d.Data
+	}
+	return found, err
 }
 
 func (q *sqliteEngine) settle(ctx context.Context, st settlement) error {

@@ -2,7 +2,7 @@ package models
 
 import (
 	"context"
-	"database/sql"
+	"slices"
 	"time"
 )
 
@@ -19,9 +19,9 @@ func (t *sqliteTranslation) People(ctx context.Context, refs []PersonRef) ([]Per
 func (t *sqliteTranslation) find(ctx context.Context, names []identity) (map[identity]*Contact, error) {
 	found, byID := map[identity]*Contact{}, map[int64]*Contact{}
 	for _, n := range names {
-		var c Contact
-		ok, err := t.s.row(ctx, `SELECT c.id, c.name, c.username, c.wa_id, c.user_id, c.parent_user_id FROM identities i JOIN contacts c ON c.id = i.contact_id
-			WHERE i.business_id = ? AND i.kind = ? AND i.value = ?`, []any{n.business, int16(n.kind), n.value}, &c.ID, &c.Name, &c.Username, &c.WaID, &c.UserID, &c.ParentUserID)
+		var c contactScan
+		ok, err := t.s.row(ctx, `SELECT `+contactColumns+` FROM identities i JOIN contacts c ON c.id = i.contact_id
+			WHERE i.business_id = ? AND i.kind = ? AND i.value = ?`, []any{n.business, int16(n.kind), n.value}, c.dest()...)
 		if err != nil {
 			return nil, err
 		}
@@ -29,25 +29,91 @@ func (t *sqliteTranslation) find(ctx context.Context, names []identity) (map[ide
 			continue
 		}
 		if byID[c.ID] == nil {
-			byID[c.ID] = &c
+			byID[c.ID] = c.contact()
 		}
 		found[n] = byID[c.ID]
 	}
 	return found, nil
 }
 
-func (t *sqliteTranslation) enter(ctx context.Context, arrivals []arrival, names []naming) error {
+func (t *sqliteTranslation) namesOf(ctx context.Context, contacts []int64) (map[int64][]identity, error) {
+	names := map[int64][]identity{}
+	for _, id := range contacts {
+		st, err := t.s.prepare(ctx, `SELECT business_id, kind, value FROM identities WHERE contact_id = ?`)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := st.QueryContext(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if names[id], err = collect(rows, func(n *identity) []any { return []any{&n.business, (*int16)(&n.kind), &n.value} }, nil); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+func (t *sqliteTranslation) pointed(ctx context.Context, refs []PersonRef) (map[int]pointed, error) {
+	found := map[int]pointed{}
+	for i, r := range refs {
+		id, k := r.ContactID, conversationKey{}
+		if r.ConversationID != 0 {
+			ok, err := t.s.row(ctx, `SELECT number_id, contact_id FROM conversations WHERE id = ?`, []any{r.ConversationID}, &k.number, &id)
+			if err != nil {
+				return nil, err
+			}
+			if !ok {
+				continue
+			}
+		}
+		var c contactScan
+		ok, err := t.s.row(ctx, `SELECT `+contactColumns+` FROM contacts d JOIN contacts c ON c.id = coalesce(d.merged_into, d.id) WHERE d.id = ? AND d.business_id = ?`,
+			[]any{id, r.BusinessID}, c.dest()...)
+		if err != nil {
+			return nil, err
+		}
+		if k.contact = id; ok {
+			found[i] = pointed{c.contact(), k}
+		}
+	}
+	return found, nil
+}
+
+// enter has nobody to fear: there is one writer at a time.
+func (t *sqliteTranslation) enter(ctx context.Context, e entries) error {
 	now := moment(time.Now())
-	for _, a := range arrivals {
+	for _, a := range e.arrivals {
 		c := a.contact
-		if _, err := t.s.row(ctx, `INSERT INTO contacts (business_id, name, username, wa_id, user_id, parent_user_id, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-			[]any{a.business, c.Name, c.Username, c.WaID, c.UserID, c.ParentUserID, now, now}, &c.ID); err != nil {
+		if _, err := t.s.row(ctx, `INSERT INTO contacts (business_id, name, username, wa_id, user_id, parent_user_id, profile_at, created_at, updated_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+			[]any{a.business, c.Name, c.Username, c.WaID, c.UserID, c.ParentUserID, momentOrNil(c.ProfileAt), now, now}, &c.ID); err != nil {
 			return err
 		}
 	}
-	for _, n := range names {
+	for _, n := range e.names {
 		if _, err := t.s.exec(ctx, `INSERT INTO identities (business_id, kind, value, contact_id) VALUES (?, ?, ?, ?)`,
 			n.name.business, int16(n.name.kind), n.name.value, n.contact.ID); err != nil {
+			return err
+		}
+	}
+	for _, m := range e.moves {
+		if _, err := t.s.exec(ctx, `UPDATE identities SET contact_id = ? WHERE business_id = ? AND kind = ? AND value = ?`,
+			m.to.ID, m.name.business, int16(m.name.kind), m.name.value); err != nil {
+			return err
+		}
+	}
+	for _, m := range e.merges {
+		if _, err := t.s.exec(ctx, `UPDATE contacts SET merged_into = ?, updated_at = ? WHERE id = ? OR merged_into = ?`, m.into.ID, now, m.from.ID, m.from.ID); err != nil {
+			return err
+		}
+		if _, err := t.s.exec(ctx, `UPDATE conversations SET contact_id = ? WHERE contact_id = ?
+			AND NOT EXISTS (SELECT 1 FROM conversations o WHERE o.number_id = conversations.number_id AND o.contact_id = ?)`, m.into.ID, m.from.ID, m.into.ID); err != nil {
+			return err
+		}
+	}
+	for _, c := range e.evicted {
+		if _, err := t.s.exec(ctx, `UPDATE contacts SET wa_id = '', updated_at = ? WHERE id = ?`, now, c.ID); err != nil {
 			return err
 		}
 	}
@@ -57,16 +123,21 @@ func (t *sqliteTranslation) enter(ctx context.Context, arrivals []arrival, names
 func (t *sqliteTranslation) converse(ctx context.Context, asked map[conversationKey]bool) (found map[conversationKey]Conversation, made map[conversationKey]bool, err error) {
 	found, made = map[conversationKey]Conversation{}, map[conversationKey]bool{}
 	for k, create := range asked {
-		var v Conversation
-		ok, err := t.s.row(ctx, `SELECT id, sequence, created_at FROM conversations WHERE number_id = ? AND contact_id = ?`, []any{k.number, k.contact}, &v.ID, &v.Sequence, &v.CreatedAt)
+		v := Conversation{NumberID: k.number}
+		var inbound *time.Time
+		var labels string
+		ok, err := t.s.row(ctx, `SELECT id, sequence, created_at, last_inbound_at, status, labels, note, assignee FROM conversations WHERE number_id = ? AND contact_id = ?`,
+			[]any{k.number, k.contact}, &v.ID, &v.Sequence, &v.CreatedAt, &inbound, &v.Status, &labels, &v.Note, &v.Assignee)
 		if err != nil {
 			return nil, nil, err
 		}
 		if !ok && !create {
 			continue
 		}
-		if !ok {
-			v.CreatedAt, made[k] = moment(time.Now()), true
+		if ok {
+			v.LastInboundAt, v.Labels = timeOrZero(inbound), decodeLabels(labels)
+		} else {
+			v.CreatedAt, v.Status, made[k] = moment(time.Now()), ConversationOpen, true
 			if _, err := t.s.row(ctx, `INSERT INTO conversations (number_id, contact_id, sequence, created_at) VALUES (?, ?, 0, ?) RETURNING id`, []any{k.number, k.contact, v.CreatedAt}, &v.ID); err != nil {
 				return nil, nil, err
 			}
@@ -94,23 +165,20 @@ func (t *sqliteTranslation) Known(ctx context.Context, keys [][16]byte) (map[[16
 func (t *sqliteTranslation) Messages(ctx context.Context, refs []MessageRef) (map[MessageRef]Message, error) {
 	out := map[MessageRef]Message{}
 	for _, r := range refs {
-		m := Message{NumberID: r.NumberID, Wamid: r.Wamid}
-		var at sql.NullTime
-		found, err := t.s.row(ctx, `SELECT coalesce(conversation_id, 0), inbound, type, text, status, sent_at, status_at FROM messages WHERE number_id = ? AND wamid = ?`,
-			[]any{r.NumberID, r.Wamid}, &m.ConversationID, &m.Inbound, &m.Type, &m.Text, &m.Status, &m.SentAt, &at)
+		var m messageScan
+		found, err := t.s.row(ctx, `SELECT `+messageColumns+` FROM messages m WHERE m.number_id = ? AND m.wamid = ?`, []any{r.NumberID, r.Wamid}, m.dest()...)
 		if err != nil {
 			return nil, err
 		}
 		if found {
-			m.StatusAt = at.Time
-			out[r] = m
+			out[r] = m.message()
 		}
 	}
 	return out, nil
 }
 
 func (t *sqliteTranslation) Write(ctx context.Context, c Changes) error {
-	for _, write := range []func(context.Context, Changes) error{t.writeParked, t.writePeople, t.writeMessages, t.writeEvents} {
+	for _, write := range []func(context.Context, Changes) error{t.writeParked, t.writePeople, t.writeMessages, t.writeTrade, t.writeEvents} {
 		if err := write(ctx, c); err != nil {
 			return err
 		}
@@ -146,10 +214,16 @@ func (t *sqliteTranslation) writePeople(ctx context.Context, c Changes) error {
 			v.Sequence, at, at, v.ID); err != nil {
 			return err
 		}
+		if set := v.Set; set != nil {
+			if _, err := t.s.exec(ctx, `UPDATE conversations SET status = ?, labels = ?, note = ?, assignee = ? WHERE id = ?`,
+				set.Status, encodeLabels(set.Labels), set.Note, set.Assignee, v.ID); err != nil {
+				return err
+			}
+		}
 	}
 	for _, v := range c.Contacts {
-		if _, err := t.s.exec(ctx, `UPDATE contacts SET name = ?, username = ?, wa_id = ?, user_id = ?, parent_user_id = ?, updated_at = ? WHERE id = ?`,
-			v.Name, v.Username, v.WaID, v.UserID, v.ParentUserID, moment(time.Now()), v.ID); err != nil {
+		if _, err := t.s.exec(ctx, `UPDATE contacts SET name = ?, username = ?, wa_id = ?, user_id = ?, parent_user_id = ?, profile_at = ?, updated_at = ? WHERE id = ?`,
+			v.Name, v.Username, v.WaID, v.UserID, v.ParentUserID, momentOrNil(v.ProfileAt), moment(time.Now()), v.ID); err != nil {
 			return err
 		}
 	}
@@ -158,20 +232,25 @@ func (t *sqliteTranslation) writePeople(ctx context.Context, c Changes) error {
 
 func (t *sqliteTranslation) writeMessages(ctx context.Context, c Changes) error {
 	for _, m := range c.Messages {
-		var conv any
-		if m.ConversationID != 0 {
-			conv = m.ConversationID
+		if _, err := t.s.exec(ctx, `INSERT INTO messages (number_id, wamid, conversation_id, inbound, type, text, status, sent_at, status_at,
+				edited_at, deleted_at, sent_by, broadcast_id, reply_to, media_url) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			`+onKnownMessage,
+			m.NumberID, m.Wamid, idOrNil(m.ConversationID), m.Inbound, m.Type, m.Text, m.Status, m.SentAt, momentOrNil(m.StatusAt),
+			momentOrNil(m.EditedAt), momentOrNil(m.DeletedAt), textOrNil(m.SentBy), idOrNil(m.BroadcastID), textOrNil(m.ReplyTo), textOrNil(m.MediaURL)); err != nil {
+			return err
 		}
-		if _, err := t.s.exec(ctx, `INSERT INTO messages (number_id, wamid, conversation_id, inbound, type, text, status, sent_at, status_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (number_id, wamid) DO UPDATE SET
-				status = CASE WHEN excluded.status = '' THEN messages.status ELSE excluded.status END,
-				status_at = CASE WHEN excluded.status = '' THEN messages.status_at ELSE excluded.status_at END,
-				conversation_id = coalesce(messages.conversation_id, excluded.conversation_id),
-				type = CASE WHEN messages.type = '' THEN excluded.type ELSE messages.type END,
-				text = CASE WHEN messages.type = '' THEN excluded.text ELSE messages.text END,
-				inbound = CASE WHEN messages.type = '' AND excluded.type <> '' THEN excluded.inbound ELSE messages.inbound END,
-				sent_at = CASE WHEN messages.type = '' AND excluded.type <> '' THEN excluded.sent_at ELSE messages.sent_at END`,
-			m.NumberID, m.Wamid, conv, m.Inbound, m.Type, m.Text, m.Status, m.SentAt, momentOrNil(m.StatusAt)); err != nil {
+	}
+	return nil
+}
+
+func (t *sqliteTranslation) writeTrade(ctx context.Context, c Changes) error {
+	for i := range c.Orders {
+		if err := t.writeOrder(ctx, &c.Orders[i]); err != nil {
+			return err
+		}
+	}
+	for i := range c.Broadcasts {
+		if err := t.writeBroadcast(ctx, &c.Broadcasts[i]); err != nil {
 			return err
 		}
 	}
@@ -193,5 +272,32 @@ func (t *sqliteTranslation) writeEvents(ctx context.Context, c Changes) error {
 			return err
 		}
 	}
+	for _, d := range c.Digests {
+		if _, err := t.s.exec(ctx, `INSERT INTO digests (event_id, data) SELECT id, ? FROM events WHERE id = ? ON CONFLICT DO NOTHING`, string(d.Data), d.EventID); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+func (t *sqliteTranslation) Recent(ctx context.Context, conversations []int64, n int) (map[int64][]Message, error) {
+	found := map[int64][]Message{}
+	for _, id := range conversations {
+		st, err := t.s.prepare(ctx, `SELECT `+messageColumns+` FROM messages m WHERE m.conversation_id = ? AND m.type <> '' ORDER BY m.sent_at DESC, m.wamid DESC LIMIT ?`)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := st.QueryContext(ctx, id, max(n, 0))
+		if err != nil {
+			return nil, err
+		}
+		ms, err := collectMessages(rows)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Reverse(ms); len(ms) > 0 {
+			found[id] = ms
+		}
+	}
+	return found, nil
 }

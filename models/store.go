@@ -49,6 +49,7 @@ type engine interface {
 	loadGroup(ctx context.Context, webhookID int64, events []int64, dueBefore time.Time) ([]Due, error)
 	unfinished(ctx context.Context, dueBefore time.Time, after int64, limit int) ([]Work, error)
 	addWork(ctx context.Context, ws []Work) error
+	digests(ctx context.Context, events []int64) (map[int64][]byte, error)
 	latencies(ctx context.Context, webhookID int64, since int64) ([3]time.Duration, error)
 }
 

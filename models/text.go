@@ -70,11 +70,43 @@ func moment(t time.Time) time.Time {
 // dueMoment is a moment in whole milliseconds, as the outbox counts: a delivery is due when its work is.
 func dueMoment(t time.Time) time.Time { return moment(t).Truncate(time.Millisecond) }
 
-// momentOrNil is moment for times that may be missing.
+// momentOrZero is moment for times that may be missing.
+func momentOrZero(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return moment(t)
+}
+
+// momentOrNil is moment for a column that may be NULL.
 func momentOrNil(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
 	t = moment(t)
 	return &t
+}
+
+// timeOrZero is the time of a column that may be NULL.
+func timeOrZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+// textOrNil is text for a column that may be NULL.
+func textOrNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// idOrNil is an id for a column that may be NULL.
+func idOrNil(id int64) *int64 {
+	if id == 0 {
+		return nil
+	}
+	return &id
 }

@@ -32,7 +32,13 @@ type Webhook struct {
 	RateLimit int
 	// Headers are sent with every delivery. They may hold credentials and are kept encrypted.
 	Headers map[string]string
-	Active  bool
+	// Filter is the condition on an event's content, as its owner wrote it; nil: none.
+	Filter json.RawMessage
+	// Verified says that the address has answered its dialect's challenge, for dialects that have one. VerifyReason says why
+	// it is not verified; empty when it is, and when it was not tried.
+	Verified     bool
+	VerifyReason string
+	Active       bool
 	// DisabledReason says why a webhook that is not active is so; empty when its owner switched it off.
 	DisabledReason string
 	CreatedAt      time.Time
@@ -63,6 +69,9 @@ type webhookRow struct {
 	TimeoutMS      int64  `gorm:"column:timeout_ms"`
 	RateLimit      int
 	Headers        []byte
+	Filter         *string // JSON
+	Verified       bool
+	VerifyReason   string
 	IsActive       bool
 	DisabledReason string
 	CreatedAt      time.Time
@@ -84,10 +93,14 @@ func (healthRow) TableName() string { return "webhook_health" }
 func (s *Store) webhookRow(w Webhook) (webhookRow, error) {
 	r := webhookRow{ID: w.ID, BusinessID: w.BusinessID, NumberID: w.NumberID, Name: printable(w.Name), Description: printable(w.Description), URL: printable(w.URL),
 		Dialect: printable(w.Dialect), Secret: s.ring.Seal(w.Secret, "webhook secret"), TimeoutMS: w.Timeout.Milliseconds(), RateLimit: w.RateLimit,
-		IsActive: w.Active, DisabledReason: printable(w.DisabledReason), CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt}
+		Verified: w.Verified, VerifyReason: printable(w.VerifyReason), IsActive: w.Active, DisabledReason: printable(w.DisabledReason), CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt}
 	events, err1 := json.Marshal(w.Events)
 	schedule, err2 := json.Marshal(w.RetrySchedule)
 	r.Events, r.RetrySchedule = string(events), string(schedule)
+	if w.Filter != nil {
+		filter := string(printableBytes(w.Filter))
+		r.Filter = &filter
+	}
 	if len(w.Headers) == 0 {
 		return r, errors.Join(err1, err2)
 	}
@@ -99,7 +112,10 @@ func (s *Store) webhookRow(w Webhook) (webhookRow, error) {
 func (s *Store) webhook(r webhookRow) (Webhook, error) {
 	w := Webhook{ID: r.ID, BusinessID: r.BusinessID, NumberID: r.NumberID, Name: r.Name, Description: r.Description, URL: r.URL,
 		Dialect: r.Dialect, Timeout: time.Duration(r.TimeoutMS) * time.Millisecond,
-		RateLimit: r.RateLimit, Active: r.IsActive, DisabledReason: r.DisabledReason, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt}
+		RateLimit: r.RateLimit, Verified: r.Verified, VerifyReason: r.VerifyReason, Active: r.IsActive, DisabledReason: r.DisabledReason, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt}
+	if r.Filter != nil {
+		w.Filter = json.RawMessage(*r.Filter)
+	}
 	var headers Secret
 	var err1, err2 error
 	w.Secret, err1 = s.ring.Open(r.Secret, "webhook secret")

@@ -38,8 +38,10 @@ type Work struct {
 
 // Callback is what upstream posted, as it came.
 type Callback struct {
-	ID         int64
-	AppID      int64
+	ID    int64
+	AppID int64 // 0 when it came for a number
+	// NumberID is the number whose address it was posted to, On-Premises style; 0 when it came to an app.
+	NumberID   int64
 	ReceivedAt time.Time
 	Body       []byte
 }

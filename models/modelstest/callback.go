@@ -17,7 +17,7 @@ func bodies(cs []models.Callback) (out []string) {
 
 func testAccept(_ *testing.T, w *world) {
 	received := time.Now().Add(-time.Second)
-	cs := []models.Callback{{AppID: 3, ReceivedAt: received, Body: []byte("one")}, {ReceivedAt: received, Body: []byte("\x00\xff")}, {ReceivedAt: received}}
+	cs := []models.Callback{{AppID: 3, ReceivedAt: received, Body: []byte("one")}, {NumberID: 4, ReceivedAt: received, Body: []byte("\x00\xff")}, {ReceivedAt: received}}
 	work := w.NewCallbackGroup(cs)
 	w.equal("members", work.Members, []int64{cs[0].ID, cs[2].ID})
 	w.ok(w.Accept(w.ctx, work, cs))
@@ -29,6 +29,7 @@ func testAccept(_ *testing.T, w *world) {
 	got, err = w.Callbacks(w.ctx, cs[1].ID, cs[1].ID)
 	w.ok(err)
 	w.equal("range", bodies(got), []string{"\x00\xff"})
+	w.equal("number", []int64{got[0].AppID, got[0].NumberID}, []int64{0, 4})
 	for _, c := range []struct {
 		ids  []int64
 		want []string
@@ -137,4 +138,16 @@ func testParkedStale(_ *testing.T, w *world) {
 	})
 	w.ok(<-connected)
 	w.equal("unparked", len(w.unfinished()), 1)
+}
+
+func testParkedAccount(_ *testing.T, w *world) {
+	w.write(models.Changes{Parked: []models.ParkedCallback{{PhoneNumberID: models.ParkedForWABA("w9"), CallbackID: 1}, {PhoneNumberID: "900", CallbackID: 1},
+		{PhoneNumberID: "900", CallbackID: 2}, {PhoneNumberID: models.ParkedForWABA(""), CallbackID: 3}, {PhoneNumberID: models.ParkedForWABA("w8"), CallbackID: 4}}})
+	_, err := w.CreateNumber(w.ctx, models.Number{BusinessID: w.business, PhoneNumberID: "899"})
+	w.ok(err)
+	w.equal("of no account", len(w.unfinished()), 0)
+	_, err = w.CreateNumber(w.ctx, models.Number{BusinessID: w.business, PhoneNumberID: "900", WABAID: "w9"})
+	w.ok(err)
+	ws := w.unfinished()
+	w.equal("number and account, each callback once", []any{len(ws), ws[0].Members, ws[1].Members}, []any{2, []int64{1, 1}, []int64{2, 2}})
 }

@@ -231,3 +231,52 @@ func testDirectory(t *testing.T, w *world) {
 	}
 	w.equal("webhooks by business", d.Routes().OfBusiness[w.business], []int64{w.webhook.ID})
 }
+
+func testNumberToken(_ *testing.T, w *world) {
+	d, err := models.NewDirectory(w.ctx, w.Store, slog.New(slog.DiscardHandler))
+	w.ok(err)
+	numberOf := func(token string) int64 {
+		w.ok(d.Refresh(w.ctx))
+		n, ok := d.NumberByToken(token)
+		w.equal("found", ok, n.ID != 0)
+		return n.ID
+	}
+	w.equal("no address yet", []int64{numberOf(""), numberOf("t1")}, []int64{0, 0})
+	w.is(w.SetNumberToken(w.ctx, w.otherBusiness(), w.number.ID, "t1"), models.ErrNotFound)
+	w.ok(w.SetNumberToken(w.ctx, w.business, w.number.ID, "t1"))
+	w.equal("by its token", []int64{numberOf("t1"), numberOf("")}, []int64{w.number.ID, 0})
+	ns, err := w.Numbers(w.ctx, w.business)
+	w.ok(err)
+	w.equal("listed", ns[0].OnpremToken.Text(), "t1")
+	w.ok(w.SetNumberToken(w.ctx, w.business, w.number.ID, "t2"))
+	w.equal("another", []int64{numberOf("t1"), numberOf("t2")}, []int64{0, w.number.ID})
+	w.ok(w.SetNumberToken(w.ctx, w.business, w.number.ID, ""))
+	w.equal("none", []int64{numberOf("t2"), numberOf("")}, []int64{0, 0})
+	made, err := w.CreateNumber(w.ctx, models.Number{BusinessID: w.business, PhoneNumberID: "102", OnpremToken: "t3"})
+	w.ok(err)
+	w.equal("from the start", numberOf("t3"), made.ID)
+}
+
+func testWebhookFilter(_ *testing.T, w *world) {
+	want := w.webhook
+	w.equal("none", []any{want.Filter == nil, want.Verified, want.VerifyReason}, []any{true, false, ""})
+	updated, err := w.UpdateWebhook(w.ctx, w.business, want.ID, func(h *models.Webhook) error {
+		h.Filter, h.Verified, h.VerifyReason = []byte(`{"a":[1]}`), true, "r"
+		return nil
+	})
+	w.ok(err)
+	got, err := w.Webhook(w.ctx, w.business, want.ID)
+	w.ok(err)
+	w.equal("kept", got, updated)
+	routed := w.routes().Webhooks[want.ID]
+	w.equal("routed", []any{string(routed.Filter), routed.Verified, routed.VerifyReason}, []any{`{"a":[1]}`, true, "r"})
+	want.Filter, want.Verified, want.VerifyReason = []byte("null"), true, "s"
+	want.ID = 0
+	made, err := w.CreateWebhook(w.ctx, want)
+	w.ok(err)
+	routed = w.routes().Webhooks[made.ID]
+	w.equal("made with", []any{string(routed.Filter), routed.Verified, routed.VerifyReason}, []any{"null", true, "s"})
+	_, err = w.UpdateWebhook(w.ctx, w.business, made.ID, func(h *models.Webhook) error { h.Filter = nil; return nil })
+	w.ok(err)
+	w.equal("removed", w.routes().Webhooks[made.ID].Filter == nil, true)
+}

@@ -51,10 +51,13 @@ func testNames(_ *testing.T, w *world) {
 	w.equal("new number", w.people(w.ref("49171", "u1", true))[0].Contact.ID, p.Contact.ID)
 	w.equal("by new number", w.people(w.ref("49171", "", false))[0].Conversation.ID, p.Conversation.ID)
 	w.equal("by old number", w.people(w.ref("49170", "", false))[0].Contact.ID, p.Contact.ID)
-	// The user id comes before the number.
+	// A number of which nothing else is known turns out to be theirs.
 	other := w.people(w.ref("49999", "", true))[0]
-	w.equal("the user id wins", w.people(w.ref("49999", "u1", true))[0].Contact.ID, p.Contact.ID)
-	w.equal("a name stays with who has it", w.people(w.ref("49999", "", false))[0].Contact.ID, other.Contact.ID)
+	w.equal("asking merges nobody", w.people(w.ref("49999", "u1", false))[0].Contact.ID, p.Contact.ID)
+	w.equal("not merged", w.people(w.ref("49999", "", false))[0].Contact.ID, other.Contact.ID)
+	q := w.people(w.ref("49999", "u1", true))[0]
+	w.equal("merged", []any{q.Contact.ID, q.Conversation.ID, q.Merged, q.NewUserID}, []any{p.Contact.ID, p.Conversation.ID, []int64{other.Contact.ID}, false})
+	w.equal("by the number", w.people(w.ref("49999", "", false))[0].Contact.ID, p.Contact.ID)
 
 	c := p.Contact
 	c.Name, c.UserID = "Ann", "u1"
@@ -76,7 +79,7 @@ func testPeopleTogether(_ *testing.T, w *world) {
 	one, two, three := people[1].Contact.ID, people[5].Contact.ID, people[7].Contact.ID
 	want := []made{
 		{}, {one, true, true, true}, {one, true, false, false}, {one, true, false, false}, {one, true, false, false},
-		{two, true, true, true}, {}, {three, true, true, true}, {three, true, false, false}, {two, true, false, false},
+		{two, true, true, true}, {}, {three, true, true, false}, {two, true, false, false}, {two, true, false, false},
 	}
 	for i, p := range people {
 		w.equal("person", made{p.Contact.ID, p.Conversation.ID != 0, p.NewContact, p.NewConversation}, want[i])
@@ -85,6 +88,8 @@ func testPeopleTogether(_ *testing.T, w *world) {
 		w.t.Fatal("people are mixed up")
 	}
 	w.equal("conversation of one", people[4].Conversation.ID, people[1].Conversation.ID)
+	w.equal("merged", [][]int64{people[8].Merged, people[9].Merged}, [][]int64{{three}, nil})
+	w.equal("conversation of two", people[7].Conversation.ID, people[5].Conversation.ID)
 	w.equal("later, by either name", w.people(w.ref("", "a", false))[0].Contact.ID, one)
 
 	// Many at once: more than a server has locks for.
