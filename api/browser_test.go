@@ -155,11 +155,15 @@ func TestEveryPageFits(t *testing.T) {
 	inspector := b.create(base + "/inspect/demo")
 	busy := b.webhook(func(w *models.Webhook) {
 		w.Name, w.Description, w.Dialect, w.NumberID, w.RateLimit = "متجر الرياض CRM", "Orders and questions of the main number", "twabot", &b.number.ID, 50
-		w.URL, w.Events = "https://crm.example.com/hooks/whatsapp/incoming?tenant=42", []string{"message.received", "message.report", "contact.*", "conversation.created"}
+		w.URL, w.Events = "https://crm.example.com/hooks/whatsapp/incoming?tenant=42", []string{"message.received", "message.report", "contact.*", "conversation.created", "template.*", "group.created"}
+		w.Filter = []byte(`{"all":[{"field":"message.type","in":["image","document"]},{"not":{"field":"conversation.labels","eq":"vip"}}]}`)
 		w.Headers = map[string]string{"X-Api-Key": "k"}
 	})
 	off := b.webhook(func(w *models.Webhook) {
 		w.Name, w.Active, w.DisabledReason = "Old ERP", false, "answered 410 Gone: the receiver wants no more deliveries"
+	})
+	unverified := b.webhook(func(w *models.Webhook) {
+		w.Name, w.Dialect, w.VerifyReason = "Awal receiver", "awalchat", unanswered
 	})
 	slow := rejected
 	slow.Status, slow.Outcome, slow.Reason, slow.Answer, slow.Duration = 0, "timeout", "no answer within 10s", "", 10*time.Second
@@ -186,7 +190,7 @@ func TestEveryPageFits(t *testing.T) {
 	pages := []struct{ name, url, before string }{
 		{"login", base + "/login", ""}, {"webhooks", base + "/", ""}, {"new", base + "/webhooks/new", ""}, {"webhook", one, ""}, {"edit", one + "/edit", ""},
 		{"created", base + "/webhooks/" + decimal(inspector) + "?done=created", `document.querySelector("form.inline").requestSubmit()`},
-		{"off", base + "/webhooks/" + decimal(off.ID), ""}, {"delivery", base + "/deliveries/" + failed, ""}, {"inspector", base + "/inspect/demo", ""}, {"missing", base + missing, ""},
+		{"off", base + "/webhooks/" + decimal(off.ID), ""}, {"unverified", base + "/webhooks/" + decimal(unverified.ID), ""}, {"delivery", base + "/deliveries/" + failed, ""}, {"inspector", base + "/inspect/demo", ""}, {"missing", base + missing, ""},
 	}
 	shoot := func(look string, width int64) {
 		for _, p := range pages {

@@ -216,7 +216,7 @@ func TestEventTypes(t *testing.T) {
 			Name, Description string
 			Aliases           []string
 			Emitted           bool
-			Sample            map[string]any
+			Sample, Schema    map[string]any
 		} `json:"event_types"`
 	}](t, got).EventTypes
 	require.Len(t, types, len(event.Catalogue()))
@@ -225,12 +225,36 @@ func TestEventTypes(t *testing.T) {
 	for _, typ := range types {
 		require.NotEmpty(t, typ.Description)
 		require.NotEmpty(t, typ.Sample, typ.Name)
+		require.NotEmpty(t, typ.Schema, typ.Name)
 	}
 	_, got = b.api("GET", "/event-types?dialect=cloud", "")
-	require.Contains(t, got, `"sample":null`)
+	require.Contains(t, got, `"sample":null,"schema":null`)
 	require.Contains(t, got, `"object":"whatsapp_business_account"`)
 	status, _ = b.api("GET", "/event-types?dialect=x", "")
 	require.Equal(t, 400, status)
+
+	for _, name := range []string{"order.created", "message.received", "message.incoming"} {
+		status, got = b.api("GET", "/event-types/"+name, "")
+		require.Equal(t, 200, status, got)
+		one := decode[struct {
+			EventType struct {
+				Name           string
+				Sample, Schema map[string]any
+			} `json:"event_type"`
+		}](t, got).EventType
+		require.Equal(t, strings.Replace(name, "incoming", "received", 1), one.Name)
+		require.Equal(t, one.Name, one.Sample["type"])
+		require.NotEmpty(t, one.Schema)
+	}
+	_, got = b.api("GET", "/event-types/message.received?dialect=twabot", "")
+	require.Contains(t, got, `"sample":{"event":"message.received","timestamp":`)
+	status, got = b.api("GET", "/event-types/message.recieved", "")
+	require.Equal(t, 404, status)
+	require.Contains(t, got, "did you mean message.received")
+	for _, name := range []string{"message.*", "messages", "%2A", "nonsense"} {
+		status, _ = b.api("GET", "/event-types/"+name, "")
+		require.Equal(t, 404, status, name)
+	}
 	_, got = b.api("GET", "/dialects", "")
 	require.Contains(t, got, `{"dialects":[{"name":"wabagate","default":true,"timeout":10,"retry_schedule":[5,60,`)
 }

@@ -10,6 +10,10 @@
 // is SameSite=Lax; the check covers what Lax lets through. Requests with an Authorization header are exempt, because no
 // other site can make a browser send one.
 //
+// 2026-11-21: a webhook is kept, unverified, before its receiver is challenged: it is there whatever becomes of the
+// request, and a receiver that looks it up, as the inspector does, finds it. The latest challenge decides: who asks again
+// about a verified receiver and gets no answer has an unverified webhook.
+//
 // 2026-11-21: an inspector bin belongs to the business of the oldest webhook that points at it, and takes requests only
 // while there is one. A bin is part of a URL that anybody may type into a webhook; without an owner, knowing the URL
 // would be enough to read another business's messages, and an open bin would be free storage for the whole internet.

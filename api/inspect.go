@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -34,6 +35,7 @@ func (s *Server) handleInspect(c *fiber.Ctx) error {
 	if len(body) > maxInspected {
 		return ofStatus(http.StatusRequestEntityTooLarge)
 	}
+	answer := inspectedJSON{true, challengeOf(body)}
 	if _, err := s.store.AddInspection(c.UserContext(), b.key(), inspectedHeaders(c.GetReqHeaders()), body); err != nil {
 		return err
 	}
@@ -44,7 +46,22 @@ func (s *Server) handleInspect(c *fiber.Ctx) error {
 		case <-c.Context().Done():
 		}
 	}
-	return reply(c, status, map[string]bool{"received": true})
+	return reply(c, status, answer)
+}
+
+// inspectedJSON is how the inspector answers. It meets challenges, as a receiver of such a dialect would.
+type inspectedJSON struct {
+	Received  bool   `json:"received"`
+	Challenge string `json:"challenge,omitempty"`
+}
+
+// challengeOf is the text that a verification request wants to have back; empty for other requests.
+func challengeOf(body []byte) string {
+	var ask struct{ Type, Challenge string }
+	if json.Unmarshal(body, &ask) != nil || ask.Type != "verification" {
+		return ""
+	}
+	return ask.Challenge
 }
 
 // rehearsal reads how the inspector is to answer.

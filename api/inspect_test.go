@@ -46,6 +46,8 @@ func TestInspectorTakes(t *testing.T) {
 		{"/inspect/bin", `{"type":"message.received"}`, 200, `{"received":true}`},
 		{"/inspect/bin?status=503", "", 503, `{"received":true}`},
 		{"/inspect/bin?delay=1ms", "not json <b>", 200, `{"received":true}`},
+		{"/inspect/bin", `{"type":"verification","challenge":"abc"}`, 200, `{"received":true,"challenge":"abc"}`},
+		{"/inspect/bin", `{"type":"other","challenge":"abc"}`, 200, `{"received":true}`},
 		{"/inspect/bin", strings.Repeat("x", 1<<20), 200, `{"received":true}`},
 		{"/inspect/bin", strings.Repeat("x", 1<<20+1), 413, "body_too_large"},
 		{"/inspect/bin?status=99", "", 400, "status"},

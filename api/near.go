@@ -1,60 +1,15 @@
 package api
 
 import (
-	"cmp"
-	"slices"
-	"strings"
-
 	"wabagate/fanout/event"
+	"wabagate/fanout/near"
 )
 
 // nearEvents are up to three names of the catalogue that look most like a wrong one.
 func nearEvents(wrong string) []string {
-	type candidate struct {
-		name     string
-		distance int
-	}
-	wrong = strings.ToLower(strings.TrimSpace(wrong))
-	if wrong == "" || len(wrong) > 60 {
-		return nil
-	}
-	var found []candidate
+	var known []string
 	for _, t := range event.Catalogue() {
-		for _, name := range append(t.Aliases, t.Name) {
-			d := distance(wrong, name)
-			if strings.Contains(name, wrong) {
-				d = min(d, 1)
-			}
-			if d <= max(2, len(name)/3) {
-				found = append(found, candidate{name, d})
-			}
-		}
+		known = append(append(known, t.Aliases...), t.Name)
 	}
-	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(a.distance, b.distance) })
-	var names []string
-	for _, f := range found[:min(3, len(found))] {
-		names = append(names, f.name)
-	}
-	return names
-}
-
-// distance is the number of single letters to insert, delete or replace between two words.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return near.Names(wrong, known)
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -23,10 +24,12 @@ type numberJSON struct {
 	WABAID        string     `json:"waba_id"`
 	Name          string     `json:"name"`
 	CreatedAt     event.Time `json:"created_at"`
+	OnPremises    bool       `json:"onprem"` // whether it has an On-Premises address
 }
 
 func numberView(n models.Number) numberJSON {
-	return numberJSON{ID: n.ID, PhoneNumberID: n.PhoneNumberID, Display: n.Display, WABAID: n.WABAID, Name: n.Name, CreatedAt: event.Time{Time: n.CreatedAt}}
+	return numberJSON{ID: n.ID, PhoneNumberID: n.PhoneNumberID, Display: n.Display, WABAID: n.WABAID, Name: n.Name, CreatedAt: event.Time{Time: n.CreatedAt},
+		OnPremises: n.OnpremToken != ""}
 }
 
 func (s *Server) handleNumberList(c *fiber.Ctx, who caller) error {
@@ -100,4 +103,16 @@ func digitsOf(text string) string {
 
 func owns(ns []models.Number, id int64) bool {
 	return slices.ContainsFunc(ns, func(n models.Number) bool { return n.ID == id })
+}
+
+// queryID reads the id of something from a query; 0 when it is not there.
+func queryID(field, text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id <= 0 {
+		return 0, invalid(field, codeInvalid, "must be an id")
+	}
+	return id, nil
 }

@@ -34,6 +34,7 @@ func (s *Server) registerPages(app *fiber.App) {
 	app.Post("/webhooks/:id<int>/test", s.fence, s.page(s.submitTrial))
 	// The result of a trial stands under this address; who comes back to it later has only the webhook to see.
 	app.Get("/webhooks/:id<int>/test", func(c *fiber.Ctx) error { return back(c, "/webhooks/"+c.Params("id"), "") })
+	app.Post("/webhooks/:id<int>/verify", s.fence, s.page(s.submitVerify))
 	app.Post("/webhooks/:id<int>/secret/rotate", s.fence, s.page(s.submitRotate))
 	app.Get("/deliveries/:id", s.page(s.pageDelivery))
 	app.Post("/deliveries/:id/resend", s.fence, s.page(s.submitResend))
@@ -92,6 +93,9 @@ var notices = map[string]string{
 	"deleted": "Webhook deleted.",
 	"rotated": "The signing secret is new. Update your receiver.",
 	"resent":  "Queued. The attempt shows here in a moment.",
+
+	"verified":   "Verified: events are delivered from now on.",
+	"unverified": "The receiver was asked again and is still not verified.",
 }
 
 func back(c *fiber.Ctx, path, done string) error {

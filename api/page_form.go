@@ -1,7 +1,9 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,7 +31,7 @@ func (s *Server) submitWebhookNew(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return s.showForm(c, who, 0, in, err)
 	}
-	w, err := s.createWebhook(c.UserContext(), who.Business, ch)
+	w, _, err := s.createWebhook(c.UserContext(), who.Business, ch)
 	if err != nil {
 		return s.showForm(c, who, 0, in, err)
 	}
@@ -58,7 +60,7 @@ func (s *Server) submitWebhookEdit(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return s.showForm(c, who, id, in, err)
 	}
-	if _, err := s.updateWebhook(c.UserContext(), who.Business, id, ch); err != nil {
+	if _, _, err := s.updateWebhook(c.UserContext(), who.Business, id, ch); err != nil {
 		return s.showForm(c, who, id, in, err)
 	}
 	return back(c, fmt.Sprintf("/webhooks/%d", id), "updated")
@@ -69,7 +71,7 @@ func readWebhookForm(c *fiber.Ctx) webhookForm {
 	text := func(name string) string { return strings.Clone(c.FormValue(name)) }
 	in := webhookForm{FormValues: dashboard.FormValues{Name: text("name"), URL: text("url"), Description: text("description"), Dialect: text("dialect"), Number: text("number_id"),
 		SecretMode: text("secret_mode"), Secret: text("secret"), Rate: text("rate_limit"), Timeout: text("timeout"), Schedule: text("retry_schedule"),
-		Headers: text("headers"), More: text("more_events")}}
+		Headers: text("headers"), More: text("more_events"), Filter: text("filter")}}
 	for _, name := range c.Request().PostArgs().PeekMulti("events") {
 		in.events = append(in.events, string(name))
 	}
@@ -94,10 +96,20 @@ func formOf(w models.Webhook) webhookForm {
 			in.Schedule = noRetries
 		}
 	}
+	in.Filter = filterText(w.Filter)
 	for _, name := range slices.Sorted(maps.Keys(w.Headers)) {
 		in.Headers += name + ": " + keepValue + "\n"
 	}
 	return in
+}
+
+// filterText lays a filter out for reading; empty for none.
+func filterText(raw json.RawMessage) string {
+	var laid bytes.Buffer
+	if len(raw) == 0 || json.Indent(&laid, raw, "", "  ") != nil {
+		return string(raw)
+	}
+	return laid.String()
 }
 
 // showForm draws the form, with what is wrong in it if it came back.
@@ -135,11 +147,7 @@ func (s *Server) showForm(c *fiber.Ctx, who caller, id int64, in webhookForm, wr
 
 // freshInspector is the address of an inspector that nobody has used, as the caller's browser would write it.
 func (s *Server) freshInspector(c *fiber.Ctx) string {
-	base := s.publicURL
-	if base == "" {
-		base = c.BaseURL()
-	}
-	return base + "/inspect/" + models.RandomToken().Text()
+	return s.base(c) + "/inspect/" + models.RandomToken().Text()
 }
 
 func (s *Server) numberChoices(ctx context.Context, businessID int64, chosen string) ([]dashboard.Choice, error) {
@@ -162,41 +170,8 @@ func dialectHint(name string) string {
 		"twabot":   ": for receivers written for TwaBot",
 		"platform": ": for receivers written for WhatsApp API Platform",
 		"awalchat": ": for receivers written for Awalchat",
+		"digest":   ": one POST per incoming message, with the conversation so far",
 		"cloud":    ": the Cloud API's own envelope, for receivers written for Meta",
+		"onprem":   ": messages and statuses at the top level, for receivers written for an On-Premises provider",
 	}[name]
-}
-
-// eventGroups lays the catalogue out for choosing; more are the chosen that have no box.
-func eventGroups(chosen []string) (groups []dashboard.EventGroup, more []string) {
-	everything := dashboard.EventGroup{Name: "Everything", Events: []dashboard.Choice{{Value: "*", Label: "All events", Hint: "Those of later versions too."}}}
-	messages, people, rest := dashboard.EventGroup{Name: "Messages"}, dashboard.EventGroup{Name: "Conversations and contacts"}, dashboard.EventGroup{Name: "Other"}
-	later := dashboard.EventGroup{Name: "Events that a later version will send", Later: true}
-	for _, t := range event.Catalogue() {
-		family, _, _ := strings.Cut(t.Name, ".")
-		group := &rest
-		switch {
-		case !t.Emitted:
-			group = &later
-		case family == "message":
-			group = &messages
-		case family == "conversation" || family == "contact":
-			group = &people
-		}
-		group.Events = append(group.Events, dashboard.Choice{Value: t.Name, Label: t.Name, Hint: t.Description})
-	}
-	groups = []dashboard.EventGroup{messages, people, rest, everything, later}
-	boxes := map[string]*dashboard.Choice{}
-	for g := range groups {
-		for e := range groups[g].Events {
-			boxes[groups[g].Events[e].Value] = &groups[g].Events[e]
-		}
-	}
-	for _, name := range chosen {
-		if box, ok := boxes[name]; ok {
-			box.Chosen = true
-		} else {
-			more = append(more, name)
-		}
-	}
-	return groups, more
 }

@@ -128,18 +128,20 @@ func TestWebhookForms(t *testing.T) {
 		}
 		return v.Encode()
 	}
-	status, _, head := b.form("/webhooks/new", fill("retry_schedule", "5s, 1m, 2h, 1d", "timeout", "7", "rate_limit", "3", "headers", "X-A: one\nX-B: two: three\n", "more_events", "message.*", "number_id", decimal(b.number.ID)))
+	status, _, head := b.form("/webhooks/new", fill("retry_schedule", "5s, 1m, 2h, 1d", "timeout", "7", "rate_limit", "3", "headers", "X-A: one\nX-B: two: three\n", "more_events", "messages, template.*", "number_id", decimal(b.number.ID),
+		"filter", `{"field": "message.type", "eq": "text"}`))
 	require.Equal(t, 303, status)
 	require.Equal(t, "/webhooks/1?done=created", head.Get("Location"))
 	w, err := b.store.Webhook(t.Context(), b.ours.ID, 1)
 	require.NoError(t, err)
 	require.Equal(t, "متجر", w.Name)
-	require.Equal(t, []string{"message.received", "contact.created", "message.*"}, w.Events)
+	require.Equal(t, []string{"message.received", "contact.created", "messages", "template.*"}, w.Events)
 	require.Equal(t, []time.Duration{5 * time.Second, time.Minute, 2 * time.Hour, 24 * time.Hour}, w.RetrySchedule)
 	require.Equal(t, 7*time.Second, w.Timeout)
 	require.Equal(t, 3, w.RateLimit)
 	require.Equal(t, map[string]string{"X-A": "one", "X-B": "two: three"}, w.Headers)
 	require.Equal(t, b.number.ID, *w.NumberID)
+	require.Equal(t, `{"field":"message.type","eq":"text"}`, string(w.Filter))
 	_, got := b.page("/webhooks/1?done=created")
 	require.Contains(t, html.UnescapeString(got), w.Secret.Text(), "shown right after it was made")
 	_, got = b.page("/webhooks/1")
@@ -148,7 +150,8 @@ func TestWebhookForms(t *testing.T) {
 	// The form of the webhook as it is changes nothing.
 	_, got = b.page("/webhooks/1/edit")
 	require.Contains(t, got, `value="5s, 1m, 2h, 1d"`)
-	require.Contains(t, got, `name="more_events" value="message.*"`)
+	require.Contains(t, got, `name="more_events" value="messages"`)
+	require.Contains(t, got, `value="template.*" data-whole checked>`)
 	status, _, _ = b.form("/webhooks/1/edit", fill("retry_schedule", "none", "headers", "X-A: <secret>", "secret_mode", "none"))
 	require.Equal(t, 303, status)
 	after, err := b.store.Webhook(t.Context(), b.ours.ID, 1)
@@ -156,12 +159,14 @@ func TestWebhookForms(t *testing.T) {
 	require.Equal(t, map[string]string{"X-A": "one"}, after.Headers)
 	require.Equal(t, []time.Duration{}, after.RetrySchedule)
 	require.Zero(t, after.Timeout)
+	require.Nil(t, after.Filter, "an emptied field goes back to none")
 	require.Equal(t, w.Secret.Text(), after.Secret.Text(), "the form does not touch the secret")
 
 	for _, c := range []struct{ field, value, says string }{
 		{"name", "", "Is required."}, {"url", "https://10.0.0.1/", "reserved range"}, {"dialect", "x", "Is not one of"}, {"timeout", "99", "from 1 to 30"}, {"timeout", "x", "whole number"},
 		{"retry_schedule", "soon", "5s, 1m"}, {"retry_schedule", "8d", "5s, 1m"}, {"headers", "nonsense", "per line"}, {"headers", "Host: x", "gateway itself"}, {"secret_mode", "own", "Must not be empty"},
 		{"more_events", "message.recieved", "message.received"}, {"number_id", "99", "not one of your numbers"}, {"rate_limit", "-5", "per second"},
+		{"filter", `{"field":"mesage.type","eq":"text"}`, "Filter.field: there is no field"}, {"filter", "nonsense", "Filter is not valid JSON"},
 	} {
 		status, got, _ := b.form("/webhooks/new", fill(c.field, c.value))
 		require.Equal(t, 400, status, c.field)

@@ -45,6 +45,9 @@ func (s *Server) webhookItem(w models.Webhook) dashboard.WebhookItem {
 	if !w.Active {
 		item.Disabled = w.DisabledReason
 	}
+	if mustVerify(w) && !w.Verified {
+		item.Unverified, item.Missing = true, capital(w.VerifyReason, "")
+	}
 	return item
 }
 
@@ -105,7 +108,8 @@ func (s *Server) showWebhook(c *fiber.Ctx, who caller, t *trial) error {
 // webhookPage is what the page says of the webhook itself.
 func (s *Server) webhookPage(ctx context.Context, w models.Webhook) (dashboard.Webhook, error) {
 	view := dashboard.Webhook{Item: s.webhookItem(w), Description: w.Description, Number: "all numbers", Created: dashboard.NewWhen(w.CreatedAt, s.now()),
-		Schedule: scheduleText(w), Timeout: timeoutOf(w).String(), Rate: "no limit", Headers: slices.Sorted(maps.Keys(w.Headers)), Signed: w.Secret != ""}
+		Schedule: scheduleText(w), Timeout: timeoutOf(w).String(), Rate: "no limit", Headers: slices.Sorted(maps.Keys(w.Headers)), Filter: filterText(w.Filter),
+		Signed: w.Secret != ""}
 	if w.RateLimit > 0 {
 		view.Rate = fmt.Sprintf("%d per second", w.RateLimit)
 	}
@@ -206,15 +210,17 @@ func waitsText(waits []time.Duration) string {
 }
 
 // sampleChoices are the events that the test button offers: what the webhook's dialect has a form for.
-func sampleChoices(w models.Webhook, chosen string) []dashboard.Choice {
+func sampleChoices(w models.Webhook, chosen string) []dashboard.EventGroup {
 	d, _ := dialect.Lookup(w.Dialect)
-	var choices []dashboard.Choice
-	for _, t := range event.Catalogue() {
-		if d.Speaks(t.Name) && t.Emitted {
-			choices = append(choices, dashboard.Choice{Value: t.Name, Label: t.Name, Chosen: t.Name == chosen})
+	all, _ := eventGroups([]string{chosen})
+	var groups []dashboard.EventGroup
+	for _, g := range all {
+		g.Events = slices.DeleteFunc(g.Events, func(c dashboard.Choice) bool { return c.Whole || !d.Speaks(c.Value) })
+		if len(g.Events) > 0 {
+			groups = append(groups, g)
 		}
 	}
-	return choices
+	return groups
 }
 
 func trialView(t trial) *dashboard.Trial {
@@ -234,6 +240,22 @@ func (s *Server) submitTrial(c *fiber.Ctx, who caller) error {
 	return s.showWebhook(c, who, &t)
 }
 
+func (s *Server) submitVerify(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	v, err := s.verify(c.UserContext(), who.Business, id)
+	if err != nil {
+		return err
+	}
+	done := "unverified"
+	if v.reason == "" {
+		done = "verified"
+	}
+	return back(c, fmt.Sprintf("/webhooks/%d", id), done)
+}
+
 func (s *Server) submitRotate(c *fiber.Ctx, who caller) error {
 	id, err := pathID(c, "id")
 	if err != nil {
@@ -251,7 +273,7 @@ func (s *Server) submitWebhookActive(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	on := c.FormValue("is_active") == "1"
-	if _, err := s.updateWebhook(c.UserContext(), who.Business, id, webhookChange{active: maybe[flag]{given: true, value: flag(on)}}); err != nil {
+	if _, _, err := s.updateWebhook(c.UserContext(), who.Business, id, webhookChange{active: maybe[flag]{given: true, value: flag(on)}}); err != nil {
 		return err
 	}
 	done := "off"

@@ -52,10 +52,14 @@ func parseObject(body []byte, names ...string) *object {
 		return o
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.members)) {
-		if !slices.Contains(names, name) {
-			o.err = invalid(name, codeUnknownField, "is not a field here; known are %s", strings.Join(names, ", "))
-			return o
+		if slices.Contains(names, name) {
+			continue
 		}
+		o.err = invalid(name, codeUnknownField, "is not a field here; known are %s", strings.Join(names, ", "))
+		if len(names) == 0 {
+			o.err = invalid(name, codeUnknownField, "is not a field here; this takes no body")
+		}
+		return o
 	}
 	return o
 }

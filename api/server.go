@@ -25,6 +25,17 @@ import (
 type Courier interface {
 	Try(ctx context.Context, w models.Webhook, e event.Event) (models.Attempt, []byte, error)
 	Payload(w models.Webhook, e models.Event) ([]byte, error)
+	// Challenge asks a receiver to prove that its owner wants events there; the error is a sentence for that owner.
+	Challenge(ctx context.Context, w models.Webhook) (models.Attempt, error)
+}
+
+// Recorder keeps what people change, and tells webhooks of it. A change is called inside a transaction, so it must not
+// call the store, and may be called again. Another business's things are models.ErrNotFound.
+type Recorder interface {
+	SetConversation(ctx context.Context, businessID, id int64, change func(*models.ConversationSettings) error) (models.Conversation, error)
+	SetOrder(ctx context.Context, businessID, id int64, change func(*models.Order) error) (models.Order, error)
+	// RegisterBroadcast makes a broadcast that is sent elsewhere known by its reference. What was counted of it before stays.
+	RegisterBroadcast(ctx context.Context, b models.Broadcast) (models.Broadcast, error)
 }
 
 // Enqueuer takes work into the queue.
@@ -32,12 +43,13 @@ type Enqueuer interface {
 	Enqueue(ctx context.Context, ws ...models.Work) error
 }
 
-// Options is what a Server is made of. Store, Directory, Courier, Queue and Guard must be set.
+// Options is what a Server is made of. Store, Directory, Courier, Recorder, Queue and Guard must be set.
 type Options struct {
 	Store *models.Store
 	// Directory is refreshed after every change, so that this process sees it at once.
 	Directory *models.Directory
 	Courier   Courier
+	Recorder  Recorder
 	Queue     Enqueuer
 	// Guard judges the URLs of webhooks.
 	Guard *deliver.Guard
@@ -61,7 +73,8 @@ type Options struct {
 
 func (o Options) validate() error {
 	var missing []error
-	for name, absent := range map[string]bool{"Store": o.Store == nil, "Directory": o.Directory == nil, "Courier": o.Courier == nil, "Queue": o.Queue == nil, "Guard": o.Guard == nil} {
+	for name, absent := range map[string]bool{"Store": o.Store == nil, "Directory": o.Directory == nil, "Courier": o.Courier == nil,
+		"Recorder": o.Recorder == nil, "Queue": o.Queue == nil, "Guard": o.Guard == nil} {
 		if absent {
 			missing = append(missing, fmt.Errorf("api: Options.%s is not set", name))
 		}
@@ -74,6 +87,7 @@ type Server struct {
 	store     *models.Store
 	directory *models.Directory
 	courier   Courier
+	recorder  Recorder
 	queue     Enqueuer
 	guard     *deliver.Guard
 	ready     func(ctx context.Context) error
@@ -112,7 +126,7 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{store: o.Store, directory: o.Directory, courier: o.Courier, queue: o.Queue, guard: o.Guard, ready: o.Ready,
+	s := &Server{store: o.Store, directory: o.Directory, courier: o.Courier, recorder: o.Recorder, queue: o.Queue, guard: o.Guard, ready: o.Ready,
 		log: o.Log.With("component", "api"), now: o.Now, publicURL: strings.TrimSuffix(o.PublicURL, "/"), secure: o.SecureCookies,
 		registry: o.Registry, token: o.MetricsToken, keys: &keyCache{store: o.Store, now: o.Now}, logins: newLimiter(o.Now),
 		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},
@@ -141,11 +155,17 @@ func (s *Server) Register(app *fiber.App) {
 	client := app.Group("/api/client", s.fence)
 	s.registerLogin(client)
 	s.registerWebhooks(client)
+	s.registerVerification(client)
 	s.registerSecrets(client)
 	s.registerTrials(client)
 	s.registerDeliveries(client)
 	s.registerEventTypes(client)
 	s.registerNumbers(client)
+	s.registerOnPremises(client)
+	s.registerContacts(client)
+	s.registerConversations(client)
+	s.registerOrders(client)
+	s.registerBroadcasts(client)
 	s.registerKeys(client)
 
 	s.registerInspector(app)

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,10 +22,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wabagate/api"
+	"wabagate/fanout"
 	"wabagate/fanout/deliver"
-	"wabagate/fanout/dialect"
 	"wabagate/fanout/event"
-	"wabagate/fanout/signature"
 	"wabagate/models"
 )
 
@@ -61,8 +61,9 @@ func setup(t testing.TB, changes ...func(*api.Options)) *bundle {
 	directory, err := models.NewDirectory(ctx, b.store, log)
 	require.NoError(t, err)
 
-	o := api.Options{Store: b.store, Directory: directory, Courier: b.courier, Queue: b.queue,
-		Guard:    deliver.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("203.0.113.0/24")}, false),
+	guard := deliver.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("203.0.113.0/24")}, false)
+	recorder := b.fanOut(directory, guard, log)
+	o := api.Options{Store: b.store, Directory: directory, Courier: b.courier, Recorder: recorder, Queue: b.queue, Guard: guard,
 		Registry: prometheus.NewRegistry(), Log: log, Now: b.clock.now,
 		MonitorRedis: func() redis.UniversalClient { return redis.NewClient(&redis.Options{Addr: b.redis.Addr()}) }}
 	for _, change := range changes {
@@ -76,6 +77,19 @@ func setup(t testing.TB, changes ...func(*api.Options)) *bundle {
 	b.server.Register(b.app)
 	b.people()
 	return b
+}
+
+// fanOut starts what delivers and records, all but its workers.
+func (b *bundle) fanOut(directory *models.Directory, guard *deliver.Guard, log *slog.Logger) *fanout.Recorder {
+	client := deliver.NewClient(guard)
+	b.t.Cleanup(client.Close)
+	kv := redis.NewClient(&redis.Options{Addr: b.redis.Addr()})
+	b.t.Cleanup(func() { _ = kv.Close() })
+	subs := fanout.NewSubscriptions(directory.Routes, log)
+	metrics := fanout.NewMetrics(prometheus.NewRegistry())
+	b.courier.Courier = fanout.NewCourier(b.store, directory, subs, client, deliver.NewLanes(4, nil), deliver.NewRates(kv), b.queue, log, metrics, nil)
+	b.t.Cleanup(b.courier.Close)
+	return fanout.NewRecorder(b.store, subs, b.queue, b.courier.Courier, log, metrics, nil)
 }
 
 func (b *bundle) people() {
@@ -230,37 +244,18 @@ func (q *queue) Enqueue(_ context.Context, ws ...models.Work) error {
 	return nil
 }
 
-// courier posts signed samples for real.
-type courier struct{ tried []event.Event }
-
-func (c *courier) Try(ctx context.Context, w models.Webhook, e event.Event) (models.Attempt, []byte, error) {
-	c.tried = append(c.tried, e)
-	d, _ := dialect.Lookup(w.Dialect)
-	body, err := d.Render(nil, e)
-	if err != nil {
-		return models.Attempt{}, nil, err
-	}
-	began := time.Now()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(body))
-	if err != nil {
-		return models.Attempt{}, nil, err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	d.Headers(r.Header, signature.Message{ID: e.ID, Timestamp: began, Body: body}, []signature.Secret{signature.NewSecret(w.Secret.Text())})
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return models.Attempt{N: 1, StartedAt: began, Outcome: "refused", Reason: "nothing listens at this address"}, body, nil
-	}
-	defer func() { _ = res.Body.Close() }()
-	answer, _ := io.ReadAll(res.Body)
-	a := models.Attempt{N: 1, StartedAt: began, Duration: time.Since(began), Status: res.StatusCode, Outcome: models.Delivered, Answer: string(answer)}
-	if res.StatusCode != http.StatusOK {
-		a.Outcome, a.Reason = "rejected", "answered "+res.Status
-	}
-	return a, body, nil
+// courier is the real one, and counts what it was asked to post.
+type courier struct {
+	*fanout.Courier
+	posts atomic.Int64
 }
 
-func (c *courier) Payload(w models.Webhook, e models.Event) ([]byte, error) {
-	d, _ := dialect.Lookup(w.Dialect)
-	return d.Render(nil, event.Event{ID: event.Key(e.Key).EventID(), Type: e.Type, BusinessID: e.BusinessID, NumberID: e.NumberID, CreatedAt: e.CreatedAt, Data: e.Data})
+func (c *courier) Try(ctx context.Context, w models.Webhook, e event.Event) (models.Attempt, []byte, error) {
+	c.posts.Add(1)
+	return c.Courier.Try(ctx, w, e)
+}
+
+func (c *courier) Challenge(ctx context.Context, w models.Webhook) (models.Attempt, error) {
+	c.posts.Add(1)
+	return c.Courier.Challenge(ctx, w)
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -46,12 +47,16 @@ type webhookJSON struct {
 	// Headers shows names; a value never leaves again.
 	Headers        map[string]models.Secret `json:"headers"`
 	DisabledReason string                   `json:"disabled_reason"`
+	Filter         json.RawMessage          `json:"filter"`   // null: every event of the chosen types
+	Verified       *bool                    `json:"verified"` // null where the dialect has no challenge
+	VerifyReason   string                   `json:"verify_reason"`
 }
 
 func webhookView(w models.Webhook) webhookJSON {
 	v := webhookJSON{ID: w.ID, Name: w.Name, URL: w.URL, Events: w.Events, FailCount: w.Health.FailCount, CreatedAt: event.Time{Time: w.CreatedAt},
 		Description: w.Description, NumberID: w.NumberID, Dialect: w.Dialect, RateLimit: w.RateLimit, RetrySchedule: inSeconds(w.RetrySchedule),
-		Timeout: int64(timeoutOf(w) / time.Second), Headers: map[string]models.Secret{}, DisabledReason: w.DisabledReason}
+		Timeout: int64(timeoutOf(w) / time.Second), Headers: map[string]models.Secret{}, DisabledReason: w.DisabledReason,
+		Filter: w.Filter, VerifyReason: w.VerifyReason}
 	if w.Active {
 		v.IsActive = 1
 	}
@@ -60,6 +65,9 @@ func webhookView(w models.Webhook) webhookJSON {
 	}
 	for name := range w.Headers {
 		v.Headers[name] = ""
+	}
+	if mustVerify(w) {
+		v.Verified = &w.Verified
 	}
 	return v
 }
@@ -124,7 +132,7 @@ func (s *Server) handleWebhookCreate(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	w, err := s.createWebhook(c.UserContext(), who.Business, ch)
+	w, asked, err := s.createWebhook(c.UserContext(), who.Business, ch)
 	if err != nil {
 		return err
 	}
@@ -132,23 +140,29 @@ func (s *Server) handleWebhookCreate(c *fiber.Ctx, who caller) error {
 		ID      int64  `json:"id"`
 		Message string `json:"message"`
 		Secret  string `json:"secret,omitempty"`
-	}{w.ID, "Webhook created.", w.Secret.Text()}
+		*verdictJSON
+	}{w.ID, "Webhook created." + asked.hint(w.ID), w.Secret.Text(), asked.view()}
 	return reply(c, http.StatusCreated, created)
 }
 
-func (s *Server) createWebhook(ctx context.Context, businessID int64, ch webhookChange) (models.Webhook, error) {
+// createWebhook keeps a new webhook, verified or not. The verification is nil when its dialect wants none.
+func (s *Server) createWebhook(ctx context.Context, businessID int64, ch webhookChange) (models.Webhook, *verification, error) {
 	w, err := ch.newWebhook(businessID, func() string { return signature.NewRandomSecret().Text() })
 	if err != nil {
-		return w, err
+		return w, nil, err
 	}
 	if err := s.lookAround(ctx, businessID, ch); err != nil {
-		return w, err
+		return w, nil, err
 	}
+	unproven(models.Webhook{}, &w)
 	if w, err = s.store.CreateWebhook(ctx, w); err != nil {
-		return w, err
+		return w, nil, err
 	}
 	s.refresh(ctx)
-	return w, nil
+	if !mustVerify(w) {
+		return w, nil, nil
+	}
+	return w, s.challenge(ctx, w), nil
 }
 
 // lookAround judges what a change says about the world: where the URL leads and whose the number is.
@@ -194,29 +208,48 @@ func (s *Server) handleWebhookUpdate(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.updateWebhook(c.UserContext(), who.Business, id, ch); err != nil {
+	_, asked, err := s.updateWebhook(c.UserContext(), who.Business, id, ch)
+	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, message{"Webhook updated."})
+	updated := struct {
+		Message string `json:"message"`
+		*verdictJSON
+	}{"Webhook updated." + asked.hint(id), asked.view()}
+	return reply(c, http.StatusOK, updated)
 }
 
-func (s *Server) updateWebhook(ctx context.Context, businessID, id int64, ch webhookChange) (models.Webhook, error) {
+// updateWebhook changes a webhook, and challenges its receiver where the change calls for it.
+func (s *Server) updateWebhook(ctx context.Context, businessID, id int64, ch webhookChange) (models.Webhook, *verification, error) {
 	// Whether it is there comes before what is wrong with the request, and the look around before the transaction.
 	w, err := s.store.Webhook(ctx, businessID, id)
 	if err != nil {
-		return w, err
+		return w, nil, err
 	}
 	if err := ch.apply(&w); err != nil {
-		return w, err
+		return w, nil, err
 	}
 	if err := s.lookAround(ctx, businessID, ch); err != nil {
-		return w, err
+		return w, nil, err
 	}
-	if w, err = s.store.UpdateWebhook(ctx, businessID, id, ch.apply); err != nil {
-		return w, err
+	var ask bool
+	w, err = s.store.UpdateWebhook(ctx, businessID, id, func(kept *models.Webhook) error {
+		before := *kept
+		if err := ch.apply(kept); err != nil {
+			return err
+		}
+		unproven(before, kept)
+		ask = asksAgain(before, *kept)
+		return nil
+	})
+	if err != nil {
+		return w, nil, err
 	}
 	s.refresh(ctx)
-	return w, nil
+	if !ask {
+		return w, nil, nil
+	}
+	return w, s.challenge(ctx, w), nil
 }
 
 func (s *Server) handleWebhookDelete(c *fiber.Ctx, who caller) error {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"wabagate/fanout/dialect"
 	"wabagate/fanout/event"
+	"wabagate/fanout/filter"
 	"wabagate/models"
 )
 
@@ -36,6 +38,7 @@ type webhookChange struct {
 	schedule                        maybe[schedule]
 	headers                         maybe[map[string]string]
 	active                          maybe[flag]
+	filter                          maybe[json.RawMessage]
 }
 
 // schedule is a list of waits in seconds, or "none".
@@ -77,15 +80,14 @@ func parseWebhook(body []byte) (webhookChange, error) {
 		schedule:    member[schedule](o, "retry_schedule", `"none" or a list of waits in seconds, each from 1 to 604800`),
 		timeout:     member[int](o, "timeout", "a number of seconds"),
 		headers:     member[map[string]string](o, "headers", "an object of names and texts"),
+		filter:      member[json.RawMessage](o, "filter", "an object, or null for every event of the chosen types"),
 	}
-	ordering, filter := member[string](o, "ordering", "text"), member[json.RawMessage](o, "filter", "null")
+	ordering := member[string](o, "ordering", "text")
 	switch {
 	case o.err != nil:
 		return ch, o.err
 	case ordering.given && !ordering.null && ordering.value != "none":
 		return ch, invalid("ordering", codeUnavailable, `can only be "none" in this version: events are delivered as they come`)
-	case filter.given && !filter.null:
-		return ch, invalid("filter", codeUnavailable, "can only be null in this version: every event of the chosen types is delivered")
 	}
 	return ch, nil
 }
@@ -110,7 +112,7 @@ func (ch webhookChange) newWebhook(businessID int64, generate func() string) (mo
 // apply puts the change into a webhook; the first field that is wrong stops it. What takes a look at the world (where
 // the URL leads, whose the number is) is not judged here.
 func (ch webhookChange) apply(w *models.Webhook) error {
-	for _, step := range []func(*models.Webhook) error{ch.applyTexts, ch.applyEvents, ch.applySecret, ch.applyManners} {
+	for _, step := range []func(*models.Webhook) error{ch.applyTexts, ch.applyEvents, ch.applyFilter, ch.applySecret, ch.applyManners} {
 		if err := step(w); err != nil {
 			return err
 		}
@@ -188,6 +190,26 @@ func (ch webhookChange) applyEvents(w *models.Webhook) error {
 		return nil
 	}
 	return checkEvents(d, w.Events)
+}
+
+// applyFilter keeps a filter compact but otherwise as its owner wrote it, in the order in which he will look for things.
+func (ch webhookChange) applyFilter(w *models.Webhook) error {
+	if !ch.filter.given {
+		return nil
+	}
+	if ch.filter.null {
+		w.Filter = nil
+		return nil
+	}
+	if _, err := filter.Parse(ch.filter.value); err != nil {
+		return invalid("filter", "filter_invalid", "%s", err)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, ch.filter.value); err != nil {
+		return invalid("filter", "filter_invalid", "filter is not valid JSON: %s", err)
+	}
+	w.Filter = compact.Bytes()
+	return nil
 }
 
 func checkEvents(d dialect.Dialect, names []string) error {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -49,6 +50,10 @@ func (f webhookForm) change(isNew bool) (webhookChange, error) {
 	}
 	if ch.schedule, err = parseSchedule(f.Schedule); err != nil {
 		return ch, err
+	}
+	ch.filter = maybe[json.RawMessage]{given: true, null: true}
+	if text := strings.TrimSpace(f.Filter); text != "" && text != "null" {
+		ch.filter = given(json.RawMessage(text))
 	}
 	ch.headers, err = parseHeaderLines(f.Headers)
 	return ch, err

@@ -104,7 +104,10 @@ func TestWebhookRefusals(t *testing.T) {
 		{"long header", `{"name":"a",` + url + `,"events":["*"],"headers":{"A":"` + long + `"}}`, "too_long", "headers", ""},
 		{"header twice", `{"name":"a",` + url + `,"events":["*"],"headers":{"a":"1","A":"2"}}`, "invalid", "headers", "twice"},
 		{"ordering", `{"name":"a",` + url + `,"events":["*"],"ordering":"conversation"}`, "not_available", "ordering", ""},
-		{"filter", `{"name":"a",` + url + `,"events":["*"],"filter":{"a":1}}`, "not_available", "filter", ""},
+		{"filter", `{"name":"a",` + url + `,"events":["*"],"filter":{"a":1}}`, "filter_invalid", "filter", `filter has "a"`},
+		{"filter of another type", `{"name":"a",` + url + `,"events":["*"],"filter":"message.type"}`, "filter_invalid", "filter", "must be an object"},
+		{"filter on a field that is not there", `{"name":"a",` + url + `,"events":["*"],"filter":{"all":[{"field":"sequence","gt":1},{"field":"mesage.type","eq":"text"}]}}`,
+			"filter_invalid", "filter", `filter.all[1].field: there is no field "mesage.type"; did you mean message.type`},
 		{"active in words", `{"name":"a",` + url + `,"events":["*"],"is_active":"yes"}`, "invalid", "is_active", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -138,7 +141,7 @@ func TestWebhookLife(t *testing.T) {
 	status, got = b.api("GET", one, "")
 	require.Equal(t, 200, status)
 	require.Contains(t, got, `{"webhook":{"id":1,"name":"شركة","url":"https://203.0.113.7/h?a=1&b=2","events":["message.incoming","template.*"],`)
-	require.Contains(t, got, `"dialect":"twabot","rate_limit":50,"retry_schedule":[5,60],"timeout":7,"headers":{"X-Api-Key":"<secret>"},"disabled_reason":""`)
+	require.Contains(t, got, `"dialect":"twabot","rate_limit":50,"retry_schedule":[5,60],"timeout":7,"headers":{"X-Api-Key":"<secret>"},"disabled_reason":"","filter":null,"verified":null,"verify_reason":""}`)
 
 	// A listing sent back does not spoil what it does not show.
 	status, got = b.api("PUT", one, `{"headers":{"X-Api-Key":"<secret>","X-Other":"o"},"retry_schedule":"none","timeout":null,"number_id":null,"rate_limit":null,"is_active":0}`)
@@ -174,6 +177,27 @@ func TestWebhookLife(t *testing.T) {
 		require.Equal(t, 404, status, path)
 		require.Contains(t, got, `"code":"not_found"`)
 	}
+}
+
+func TestWebhookFilter(t *testing.T) {
+	b := setup(t)
+	status, got := b.api("POST", "/webhooks", `{"name":"a","url":"https://203.0.113.7/h","events":["*"],"filter": { "field" : "message.text", "prefix" : "<أ" } }`)
+	require.Equal(t, 201, status, got)
+	_, got = b.api("GET", "/webhooks/1", "")
+	require.Contains(t, got, `"filter":{"field":"message.text","prefix":"<أ"},`)
+	_, got = b.page("/webhooks/1/edit")
+	require.Contains(t, html.UnescapeString(got), `"prefix": "<أ"`)
+
+	status, got = b.api("PUT", "/webhooks/1", `{"name":"b"}`)
+	require.Equal(t, 200, status, got)
+	w, err := b.store.Webhook(t.Context(), b.ours.ID, 1)
+	require.NoError(t, err)
+	require.NotNil(t, w.Filter, "an update that says nothing of the filter leaves it")
+
+	status, got = b.api("PUT", "/webhooks/1", `{"filter":null}`)
+	require.Equal(t, 200, status, got)
+	_, got = b.api("GET", "/webhooks", "")
+	require.Contains(t, got, `"filter":null`)
 }
 
 func TestWebhookListPages(t *testing.T) {

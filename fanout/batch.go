@@ -2,81 +2,52 @@ package fanout
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"wabagate/fanout/event"
 	"wabagate/models"
-	"wabagate/waba"
 )
-
-// write looks up what the facts refer to, makes the events and hands everything to the transaction.
-func (t *Translator) write(ctx context.Context, tx models.Translation, facts []fact, subs *subscriptions, c *models.Changes) error {
-	refs := make([]models.PersonRef, len(facts))
-	keys := make([][16]byte, len(facts))
-	var messages []models.MessageRef
-	asked := map[models.MessageRef]bool{}
-	for i := range facts {
-		f := &facts[i]
-		refs[i], keys[i] = f.person, f.key
-		if ref, ok := f.messageRef(); ok && f.status != nil && !asked[ref] {
-			asked[ref] = true
-			messages = append(messages, ref)
-		}
-	}
-	people, err := tx.People(ctx, refs)
-	if err != nil {
-		return err
-	}
-	known, err := tx.Known(ctx, keys)
-	if err != nil {
-		return err
-	}
-	states, err := tx.Messages(ctx, messages)
-	if err != nil {
-		return err
-	}
-	b := &batch{
-		t: t, subs: subs, now: t.now().UTC().Truncate(time.Millisecond), changes: c, messages: states,
-		written: map[models.MessageRef]int{}, conversations: map[int64]*models.ConversationChange{}, contacts: map[int64]*models.Contact{}, groups: map[groupKey]int{},
-	}
-	for i := range facts {
-		// A new contact is news even when the fact itself is not.
-		if err := b.greet(&facts[i], &people[i]); err != nil {
-			return err
-		}
-		if known[facts[i].key] {
-			continue
-		}
-		if err := b.add(&facts[i], &people[i]); err != nil {
-			return err
-		}
-	}
-	b.finish()
-	return tx.Write(ctx, *c)
-}
-
-func (f *fact) messageRef() (models.MessageRef, bool) {
-	switch {
-	case f.message != nil:
-		return models.MessageRef{NumberID: f.number.ID, Wamid: f.message.ID}, f.number.ID != 0
-	case f.status != nil:
-		return models.MessageRef{NumberID: f.number.ID, Wamid: f.status.ID}, f.number.ID != 0
-	}
-	return models.MessageRef{}, false
-}
 
 // batch collects what one transaction writes, keeping what earlier facts of the group have changed.
 type batch struct {
-	t             *Translator
-	subs          *subscriptions
-	now           time.Time
-	changes       *models.Changes
-	messages      map[models.MessageRef]models.Message
-	written       map[models.MessageRef]int // index into changes.Messages
-	conversations map[int64]*models.ConversationChange
-	contacts      map[int64]*models.Contact
-	groups        map[groupKey]int // index into changes.Work
+	r       *Recorder
+	subs    *subscriptions
+	now     time.Time
+	facts   []fact
+	changes *models.Changes
+
+	people     []models.Person // of each fact
+	known      map[[16]byte]bool
+	messages   map[models.MessageRef]models.Message
+	orders     []*models.Order     // of each fact; nil: none
+	broadcasts []*models.Broadcast // of each fact; nil: none
+	recent     map[int64][]models.Message
+
+	written           map[models.MessageRef]int // index into changes.Messages
+	conversations     map[int64]*conversation
+	contacts          map[int64]*contact
+	keptOrders        map[int64]int // index into changes.Orders
+	counted           map[*models.Broadcast]*fact
+	changedBroadcasts []*models.Broadcast
+	groups            map[groupKey]int // index into changes.Work
+}
+
+// conversation is one as it stands after the facts so far.
+type conversation struct {
+	now     models.Conversation
+	changed bool      // something happened in it
+	set     bool      // its settings changed
+	inbound time.Time // the last message of the customer in this batch
+}
+
+// contact is one as it stands after the facts so far.
+type contact struct {
+	now     models.Contact
+	changed bool
 }
 
 type groupKey struct {
@@ -84,77 +55,116 @@ type groupKey struct {
 	priority models.Priority
 }
 
-// greet tells of a contact and a conversation that this transaction made.
-func (b *batch) greet(f *fact, p *models.Person) error {
-	if p.Contact.ID == 0 {
+func newBatch(r *Recorder, subs *subscriptions, facts []fact, c *models.Changes) *batch {
+	return &batch{
+		r: r, subs: subs, now: r.now().UTC().Truncate(time.Millisecond), facts: facts, changes: c,
+		written: map[models.MessageRef]int{}, conversations: map[int64]*conversation{}, contacts: map[int64]*contact{},
+		keptOrders: map[int64]int{}, counted: map[*models.Broadcast]*fact{}, groups: map[groupKey]int{},
+	}
+}
+
+// lookUp reads, and locks, everything that the facts refer to. What no fact of the group needs is not asked for.
+func (b *batch) lookUp(ctx context.Context, tx models.Translation) (err error) {
+	n := len(b.facts)
+	refs, keys := make([]models.PersonRef, n), make([][16]byte, n, n+8)
+	var messages []models.MessageRef
+	asked := map[models.MessageRef]bool{}
+	for i := range b.facts {
+		f := &b.facts[i]
+		refs[i], keys[i] = f.person, f.key
+		if f.status != nil && f.sentBy != "" {
+			keys = append(keys, f.sentKey())
+		}
+		for _, ref := range f.refersTo() {
+			if !asked[ref] {
+				asked[ref] = true
+				messages = append(messages, ref)
+			}
+		}
+	}
+	if b.people, err = tx.People(ctx, refs); err != nil {
+		return err
+	}
+	if b.known, err = tx.Known(ctx, keys); err != nil {
+		return err
+	}
+	if b.messages, err = tx.Messages(ctx, messages); err != nil {
+		return err
+	}
+	if b.orders, err = b.findOrders(ctx, tx); err != nil {
+		return err
+	}
+	if b.broadcasts, err = b.findBroadcasts(ctx, tx); err != nil {
+		return err
+	}
+	if wanted := b.digested(); len(wanted) > 0 {
+		b.recent, err = tx.Recent(ctx, wanted, digestMessages)
+	}
+	return err
+}
+
+// refersTo are the messages whose state decides what the fact means. A message that is merely new is not looked up.
+func (f *fact) refersTo() []models.MessageRef {
+	if f.number.ID == 0 {
 		return nil
 	}
-	if p.NewContact {
-		d := b.data(f, p)
-		d.Conversation = nil
-		if err := b.emit(f, event.NewKey(event.ContactCreated, id(f.business), p.Contact.UserID, p.Contact.WaID), event.ContactCreated, d, nil); err != nil {
-			return err
-		}
-	} else if f.person.Create {
-		b.refresh(f, p)
+	ref := func(wamid string) []models.MessageRef {
+		return []models.MessageRef{{NumberID: f.number.ID, Wamid: wamid}}
 	}
-	if p.NewConversation {
-		d := b.data(f, p)
-		if f.message != nil {
-			d.Message = messageData(f.message, f.number, f.occurred)
-		}
-		return b.emit(f, event.NewKey(event.ConversationCreated, f.number.PhoneNumberID, p.Contact.UserID, p.Contact.WaID), event.ConversationCreated, d, p)
+	switch m := f.message; {
+	case f.status != nil:
+		return ref(f.status.ID)
+	case m == nil:
+	case m.Edit != nil:
+		return ref(m.Edit.OriginalID)
+	case m.Revoke != nil:
+		return ref(m.Revoke.OriginalID)
+	case m.Invoice != nil && m.Context != nil && m.Context.ID != "":
+		return ref(m.Context.ID)
 	}
 	return nil
 }
 
-// refresh keeps what a message newly says of a known contact.
-func (b *batch) refresh(f *fact, p *models.Person) {
-	c := b.contacts[p.Contact.ID]
-	if c == nil {
-		c = &p.Contact
-	}
-	if absorb(c, f.person) {
-		b.contacts[p.Contact.ID] = c
-	}
-	p.Contact = *c
+// sentKey is the identity of the message of a status having been sent.
+func (f *fact) sentKey() event.Key {
+	return sentKey(scopeOf(f.number, f.business), f.status.ID)
 }
 
-func absorb(c *models.Contact, r models.PersonRef) bool {
-	before := *c
-	for _, v := range []struct {
-		dst *string
-		val string
-	}{{&c.Name, r.Name}, {&c.Username, r.Username}, {&c.WaID, r.WaID}, {&c.UserID, r.UserID}, {&c.ParentUserID, r.ParentUserID}} {
-		if v.val != "" {
-			*v.dst = v.val
-		}
+// add makes the events of a fact: its own and those that follow from it.
+func (b *batch) add(f *fact, p *models.Person, i int) error {
+	// A new contact is news even when the fact itself is not.
+	if err := b.greet(f, p); err != nil {
+		return err
 	}
-	return *c != before
-}
-
-// add makes the event of a fact.
-func (b *batch) add(f *fact, p *models.Person) error {
-	d := b.data(f, p)
+	if b.known[f.key] {
+		return nil
+	}
+	b.known[f.key] = true
 	switch {
 	case f.message != nil:
-		b.keepMessage(f, p)
-		if f.typ == event.MessageReceived {
-			d.Message = messageData(f.message, f.number, f.occurred)
-		}
+		return b.addMessage(f, p, b.orders[i])
+	case f.history != nil:
+		return b.addHistory(f, p)
 	case f.status != nil:
-		current := b.keepStatus(f, p)
-		if f.typ == event.MessageReport {
-			d.Status = statusData(f.status, f.occurred, current)
-		}
+		return b.addStatus(f, p, b.broadcasts[i])
+	case f.payment != nil:
+		return b.addPayment(f, p, b.orders[i])
+	}
+	d := b.data(f, p)
+	switch {
 	case f.err != nil:
 		e := errorData(*f.err)
 		d.Error = &e
-	}
-	if f.unknown != nil {
+	case f.unknown != nil:
 		d.Field, d.Reason, d.Raw = f.field, f.unknown.Reason, f.unknown.Raw
+	case f.notice != nil:
+		d.Field, d.Value = f.field, f.notice.Raw
+		if len(f.notice.Errors) > 0 {
+			e := errorData(f.notice.Errors[0])
+			d.Error = &e
+		}
 	}
-	return b.emit(f, f.key, f.typ, d, p)
+	return b.emit(f, f.key, f.typ, d, p, f.change != nil)
 }
 
 // data is what every event of the fact carries.
@@ -163,29 +173,43 @@ func (b *batch) data(f *fact, p *models.Person) event.Data {
 	if f.number.ID != 0 {
 		d.Number = &event.Number{ID: f.number.ID, PhoneNumberID: f.number.PhoneNumberID, Display: f.number.Display, WABAID: f.number.WABAID}
 	}
-	if c := p.Contact; c.ID != 0 {
+	if p.Contact.ID != 0 {
+		c := b.contact(p).now
 		d.Contact = &event.Contact{ID: c.ID, Name: c.Name, WaID: c.WaID, UserID: c.UserID, ParentUserID: c.ParentUserID, Username: c.Username}
 	}
-	if v := p.Conversation; v.ID != 0 {
-		d.Conversation = &event.Conversation{ID: v.ID, CreatedAt: event.Time{Time: v.CreatedAt}}
+	if p.Conversation.ID != 0 {
+		d.Conversation = conversationData(b.conversation(p).now)
 	}
 	return d
 }
 
+func (b *batch) contact(p *models.Person) *contact {
+	c := b.contacts[p.Contact.ID]
+	if c == nil {
+		c = &contact{now: p.Contact}
+		b.contacts[p.Contact.ID] = c
+	}
+	return c
+}
+
+func (b *batch) conversation(p *models.Person) *conversation {
+	v := b.conversations[p.Conversation.ID]
+	if v == nil {
+		v = &conversation{now: p.Conversation}
+		b.conversations[v.now.ID] = v
+	}
+	return v
+}
+
 // emit adds an event and what it owes. With a person the event belongs to the conversation and takes its next number.
-func (b *batch) emit(f *fact, key event.Key, typ string, d event.Data, p *models.Person) error {
-	row := models.Event{ID: b.t.store.NextID(), Key: key, BusinessID: f.business, NumberID: f.number.ID, Type: typ, CallbackID: f.callback, CreatedAt: b.now}
+// enveloped says that the platform itself sent it, so that raw dialects have something to pass on.
+func (b *batch) emit(f *fact, key event.Key, typ string, d event.Data, p *models.Person, enveloped bool) error {
+	row := models.Event{ID: b.r.nextID(), Key: key, BusinessID: f.business, NumberID: f.number.ID, Type: typ, CallbackID: f.callback, CreatedAt: b.now}
 	if p != nil && p.Conversation.ID != 0 {
-		v := b.conversations[p.Conversation.ID]
-		if v == nil {
-			v = &models.ConversationChange{ID: p.Conversation.ID, Sequence: p.Conversation.Sequence}
-			b.conversations[v.ID] = v
-		}
-		v.Sequence++
-		if typ == event.MessageReceived && f.occurred.After(v.LastInboundAt) {
-			v.LastInboundAt = f.occurred
-		}
-		row.ConversationID, row.Sequence, d.Sequence = v.ID, v.Sequence, v.Sequence
+		v := b.conversation(p)
+		v.changed = true
+		v.now.Sequence++
+		row.ConversationID, row.Sequence, d.Sequence = v.now.ID, v.now.Sequence, v.now.Sequence
 	}
 	e, err := event.New(key, typ, d, nil, b.now)
 	if err != nil {
@@ -197,30 +221,44 @@ func (b *batch) emit(f *fact, key event.Key, typ string, d event.Data, p *models
 	}
 	row.Data = e.Data
 	b.changes.Events = append(b.changes.Events, row)
-	b.owe(row, f.change != nil)
-	return nil
+	return b.owe(f, row, enveloped, &d)
 }
 
 // groupSize bounds the deliveries of one task, so that a webhook's work spreads over workers.
 const groupSize = 100
 
+// priorityOf puts a person who waits for an answer before what nobody waits for.
+func priorityOf(e models.Event) models.Priority {
+	switch {
+	case e.Type == event.MessageReport, e.Type == event.BroadcastProgress, strings.HasPrefix(e.Type, "history."):
+		return models.Report
+	case e.ConversationID != 0, e.Type == event.ContactCreated, strings.HasPrefix(e.Type, "call."):
+		return models.Live
+	}
+	return models.Report
+}
+
 // owe adds a delivery for each webhook that wants the event, and the work that attempts them. An event that came in no
 // envelope owes raw dialects nothing: there is nothing to pass on.
-func (b *batch) owe(e models.Event, enveloped bool) {
-	priority := models.Report
-	if e.ConversationID != 0 && e.Type != event.MessageReport || e.Type == event.ContactCreated {
-		priority = models.Live
-	}
+func (b *batch) owe(f *fact, e models.Event, enveloped bool, d *event.Data) error {
+	priority := priorityOf(e)
+	digested := false
 	for _, s := range b.subs.ofBusiness[e.BusinessID] {
-		if !s.wantsEvent(e.Type, e.NumberID) || s.dialect.Raw() && !enveloped {
+		if !s.wantsEvent(e.Type, e.NumberID) || s.dialect.Raw() && !(enveloped && s.dialect.Passes(f.field, f.part())) || !s.filter.Match(e.Type, e.Data) {
 			continue
 		}
-		d := models.Delivery{EventID: e.ID, WebhookID: s.webhook.ID}
-		if !s.webhook.Active {
-			d.State = models.Held
+		if s.dialect.Digests() && !digested {
+			digested = true
+			if err := b.digest(e, d); err != nil {
+				return err
+			}
 		}
-		b.changes.Deliveries = append(b.changes.Deliveries, d)
-		if d.State == models.Held {
+		owed := models.Delivery{EventID: e.ID, WebhookID: s.webhook.ID}
+		if !s.ready() {
+			owed.State = models.Held
+		}
+		b.changes.Deliveries = append(b.changes.Deliveries, owed)
+		if owed.State == models.Held {
 			continue
 		}
 		k := groupKey{s.webhook.ID, priority}
@@ -228,42 +266,11 @@ func (b *batch) owe(e models.Event, enveloped bool) {
 		if !ok || len(b.changes.Work[i].Members) >= groupSize {
 			i = len(b.changes.Work)
 			b.groups[k] = i
-			b.changes.Work = append(b.changes.Work, models.Work{ID: b.t.store.NextID(), Kind: models.Deliver, Priority: priority, WebhookID: s.webhook.ID, DueAt: b.now})
+			b.changes.Work = append(b.changes.Work, models.Work{ID: b.r.nextID(), Kind: models.Deliver, Priority: priority, WebhookID: s.webhook.ID, DueAt: b.now})
 		}
 		b.changes.Work[i].Members = append(b.changes.Work[i].Members, e.ID)
 	}
-}
-
-func (b *batch) keepMessage(f *fact, p *models.Person) {
-	ref, ok := f.messageRef()
-	if !ok {
-		return
-	}
-	b.put(ref, models.Message{NumberID: ref.NumberID, Wamid: ref.Wamid, ConversationID: p.Conversation.ID, Inbound: true,
-		Type: f.message.Type, Text: f.message.Text, SentAt: f.occurred})
-}
-
-// keepStatus advances the message's status, never back, and returns where it stands now. A message that is not known
-// yet is kept with nothing but its status.
-func (b *batch) keepStatus(f *fact, p *models.Person) string {
-	ref, ok := f.messageRef()
-	if !ok || !f.status.Known {
-		return f.status.Status
-	}
-	m, exists := b.messages[ref]
-	if !exists {
-		m = models.Message{NumberID: ref.NumberID, Wamid: ref.Wamid, SentAt: f.occurred}
-	}
-	if m.ConversationID == 0 {
-		m.ConversationID = p.Conversation.ID
-	}
-	if next := waba.Advance(m.Status, f.status.Status); next != m.Status {
-		m.Status, m.StatusAt = next, f.occurred
-		b.put(ref, m)
-	} else if !exists {
-		b.put(ref, m)
-	}
-	return m.Status
+	return nil
 }
 
 // put writes a message once per transaction, in its last state.
@@ -277,11 +284,38 @@ func (b *batch) put(ref models.MessageRef, m models.Message) {
 	b.changes.Messages = append(b.changes.Messages, m)
 }
 
+// finish hands over what changed little by little.
 func (b *batch) finish() {
 	for _, v := range b.conversations {
-		b.changes.Conversations = append(b.changes.Conversations, *v)
+		if !v.changed && !v.set {
+			continue
+		}
+		change := models.ConversationChange{ID: v.now.ID, Sequence: v.now.Sequence, LastInboundAt: v.inbound}
+		if v.set {
+			change.Set = &v.now.ConversationSettings
+		}
+		b.changes.Conversations = append(b.changes.Conversations, change)
 	}
 	for _, c := range b.contacts {
-		b.changes.Contacts = append(b.changes.Contacts, *c)
+		if c.changed {
+			b.changes.Contacts = append(b.changes.Contacts, c.now)
+		}
 	}
+	for _, broadcast := range b.changedBroadcasts {
+		b.changes.Broadcasts = append(b.changes.Broadcasts, *broadcast)
+	}
+	// The same order every time keeps two transactions from waiting for each other.
+	slices.SortFunc(b.changes.Conversations, func(x, y models.ConversationChange) int { return int(x.ID - y.ID) })
+}
+
+// values are, by name, what something was before it changed.
+type values map[string]any
+
+// json is nil when nothing changed.
+func (v values) json() json.RawMessage {
+	if len(v) == 0 {
+		return nil
+	}
+	out, _ := json.Marshal(v) // texts, lists of texts and times always marshal
+	return out
 }

@@ -2,7 +2,6 @@ package fanout
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -137,25 +136,22 @@ func (c *Courier) Attempt(ctx context.Context, w models.Work) error {
 			return err
 		}
 	}
-	if !sub.webhook.Active {
+	if !sub.ready() {
 		held := models.Result{Done: w.ID, WebhookID: w.WebhookID}
 		for _, d := range due {
 			held.Updates = append(held.Updates, models.DeliveryUpdate{EventID: d.Event.ID, State: models.Held, Attempts: d.Attempts, DueAt: c.now()})
 		}
 		return c.settles.Do(ctx, held)
 	}
-	var raw map[int64]json.RawMessage
-	if sub.dialect.Raw() {
-		var err error
-		if raw, err = c.upstreams(ctx, due); err != nil {
-			return err
-		}
+	besides, err := c.besides(ctx, sub, due)
+	if err != nil {
+		return err
 	}
-	return c.attemptAll(ctx, w, sub, due, raw)
+	return c.attemptAll(ctx, w, sub, due, besides)
 }
 
 // attemptAll makes the attempts side by side and settles them as they finish.
-func (c *Courier) attemptAll(ctx context.Context, w models.Work, sub *subscription, due []models.Due, raw map[int64]json.RawMessage) error {
+func (c *Courier) attemptAll(ctx context.Context, w models.Work, sub *subscription, due []models.Due, besides map[int64]beside) error {
 	var (
 		next    = make(chan models.Due)
 		results = make(chan attempted)
@@ -164,7 +160,7 @@ func (c *Courier) attemptAll(ctx context.Context, w models.Work, sub *subscripti
 	for range min(len(due), c.lanes.Width()) {
 		workers.Go(func() {
 			for d := range next {
-				results <- c.attempt(ctx, sub, d, raw[d.Event.ID])
+				results <- c.attempt(ctx, sub, d, besides[d.Event.ID])
 			}
 		})
 	}
@@ -233,7 +229,7 @@ type attempted struct {
 	next    []models.Work
 }
 
-func (c *Courier) attempt(ctx context.Context, sub *subscription, d models.Due, raw json.RawMessage) attempted {
+func (c *Courier) attempt(ctx context.Context, sub *subscription, d models.Due, x beside) attempted {
 	if err := c.rates.Wait(ctx, sub.webhook.ID, sub.webhook.RateLimit); err != nil {
 		return attempted{left: true}
 	}
@@ -242,7 +238,7 @@ func (c *Courier) attempt(ctx context.Context, sub *subscription, d models.Due, 
 		return attempted{left: true}
 	}
 	started := c.now()
-	answer, verdict := c.send(ctx, sub, eventOf(d.Event, raw))
+	answer, verdict := c.send(ctx, sub, eventOf(d.Event, x))
 	pass.Leave()
 	if answer.Err != nil && ctx.Err() != nil {
 		return attempted{left: true} // we are stopping; the receiver is not to blame

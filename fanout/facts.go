@@ -13,7 +13,8 @@ import (
 	"wabagate/waba"
 )
 
-// fact is one thing a callback says, before anything is looked up: enough to name the event it becomes.
+// fact is one thing a callback says, before anything is looked up: enough to name the event it becomes. What else
+// follows from it (an order, a form, a sent message) is found while it is written.
 type fact struct {
 	typ      string
 	key      event.Key
@@ -22,12 +23,26 @@ type fact struct {
 	number   models.Number // zero ID: the fact belongs to a business but to no number
 	occurred time.Time
 	person   models.PersonRef // zero: nobody
-	message  *waba.Message
-	status   *waba.Status
-	err      *waba.Error
-	unknown  *waba.Unrecognized
-	field    string
-	change   *waba.Change // where it stands; nil when there was no envelope
+
+	// One of these says what happened.
+	message *waba.Message
+	history *waba.HistoryMessage
+	status  *waba.Status
+	payment *waba.Payment
+	notice  *waba.Notice
+	err     *waba.Error
+	unknown *waba.Unrecognized
+
+	outbound bool   // of a message: the business wrote it
+	sentBy   string // of an outbound message
+	tracking waba.Tracking
+	tracked  string // what tracking was read from
+
+	orderRef     *models.OrderRef     // of a change that somebody makes; nil: as the callback has it
+	broadcastRef *models.BroadcastRef // likewise
+
+	field  string
+	change *waba.Change // where it stands; nil when there was no envelope
 	// wholeValue: unknown is all of the change and not a part of it.
 	wholeValue bool
 }
@@ -37,16 +52,17 @@ type parked struct{ key, reason string }
 
 // factsOf takes a callback apart. What belongs to a number that nobody connected is not a fact yet: the callback is
 // to be parked under each such number, besides the facts that it holds.
-func factsOf(cb models.Callback, app models.App, known bool, routes *models.Routes) (facts []fact, waits []parked) {
-	parsed, err := waba.Parse(cb.Body)
+func factsOf(cb models.Callback, subs *subscriptions) (facts []fact, waits []parked) {
+	whose := subs.sender(cb)
+	parsed, err := parse(cb, whose.number)
 	if err != nil {
-		// Kept in any case; the owner of the app hears of it when there is one.
+		// Kept in any case; the owner of the address hears of it when there is one.
 		waits = append(waits, parked{"", "not a callback: " + err.Error()})
-		if known && app.BusinessID != nil {
+		if business := whose.business(); business != 0 {
 			sum := sha256.Sum256(cb.Body)
 			facts = append(facts, fact{
-				typ: event.UpstreamUnrecognized, key: event.NewKey("malformed", strconv.FormatInt(*app.BusinessID, 10), hex.EncodeToString(sum[:])),
-				callback: cb.ID, business: *app.BusinessID, occurred: cb.ReceivedAt,
+				typ: event.UpstreamUnrecognized, key: event.NewKey("malformed", id(business), hex.EncodeToString(sum[:])),
+				callback: cb.ID, business: business, number: whose.number, occurred: cb.ReceivedAt,
 				unknown: &waba.Unrecognized{Reason: "the callback is not the JSON that the platform sends", Raw: asJSONString(cb.Body)},
 			})
 		}
@@ -54,7 +70,7 @@ func factsOf(cb models.Callback, app models.App, known bool, routes *models.Rout
 	}
 	for i := range parsed.Changes {
 		c := &parsed.Changes[i]
-		number, business, wait := owner(c, app, known, routes)
+		number, business, wait := whose.owner(c, subs.routes)
 		if wait != nil {
 			waits = append(waits, *wait)
 			continue
@@ -64,124 +80,269 @@ func factsOf(cb models.Callback, app models.App, known bool, routes *models.Rout
 	return facts, waits
 }
 
-// owner finds whose change it is: by number, by WhatsApp business account, or by the app.
-func owner(c *waba.Change, app models.App, known bool, routes *models.Routes) (models.Number, int64, *parked) {
-	serves := func(business int64) bool { return known && (app.BusinessID == nil || *app.BusinessID == business) }
-	if c.PhoneNumberID != "" {
-		n, ok := routes.Numbers[c.PhoneNumberID]
-		if ok && serves(n.BusinessID) {
-			return n, n.BusinessID, nil
-		}
-		return n, 0, &parked{c.PhoneNumberID, "the number is not connected"}
+// parse takes a callback apart as the address it came to has it: a number's address takes both styles.
+func parse(cb models.Callback, number models.Number) (waba.Callback, error) {
+	if cb.NumberID != 0 {
+		return waba.ParseOnPremises(cb.Body, number.PhoneNumberID, digits(number.Display))
 	}
-	if c.WABAID != "" {
-		for _, n := range routes.Numbers {
-			if n.WABAID == c.WABAID && serves(n.BusinessID) {
-				return models.Number{}, n.BusinessID, nil
-			}
-		}
-	}
-	if known && app.BusinessID != nil {
-		return models.Number{}, *app.BusinessID, nil
-	}
-	return models.Number{}, 0, &parked{"", "no connected number belongs to the account of this change"}
+	return waba.Parse(cb.Body)
 }
 
-// passedOn are message types that go on as message.received with their content as it came, although this version does
-// not open it.
-var passedOn = map[string]bool{"location": true, "contacts": true, "button": true, "interactive": true, "order": true, "reaction": true}
+// factsOfChange is what all facts of one change share.
+type factsOfChange struct {
+	base  fact
+	scope string // what the identities of its facts are unique in
+	c     *waba.Change
+}
 
 func changeFacts(c *waba.Change, cb models.Callback, number models.Number, business int64, index int) []fact {
-	var facts []fact
-	base := fact{callback: cb.ID, business: business, number: number, field: c.Field, change: c, occurred: cb.ReceivedAt}
+	s := factsOfChange{c: c, scope: scopeOf(number, business),
+		base: fact{callback: cb.ID, business: business, number: number, field: c.Field, change: c, occurred: cb.ReceivedAt}}
 	if !c.At.IsZero() {
-		base.occurred = c.At
+		s.base.occurred = c.At
 	}
-	scope := number.PhoneNumberID
-	if scope == "" {
-		scope = "business " + strconv.FormatInt(business, 10)
-	}
+	facts := make([]fact, 0, len(c.Messages)+len(c.Statuses)+len(c.Echoes)+len(c.History)+len(c.Payments)+len(c.Notices)+len(c.Errors)+len(c.Unrecognized)+1)
 	for i := range c.Messages {
-		m := &c.Messages[i]
-		f := base
-		f.message = m
-		if !m.Timestamp.IsZero() {
-			f.occurred = m.Timestamp
-		}
-		f.person = personOf(c, m, number)
-		f.typ = event.MessageReceived
-		if !m.Known && !passedOn[m.Type] {
-			f.typ = event.UpstreamUnrecognized
-			f.unknown = &waba.Unrecognized{Key: "messages", Reason: "a message of a type this version does not know", Raw: m.Raw}
-		}
-		f.key = event.NewKey(f.typ, scope, m.ID)
-		facts = append(facts, f)
+		facts = append(facts, s.message(&c.Messages[i]))
+	}
+	for i := range c.Echoes {
+		facts = append(facts, s.echo(&c.Echoes[i]))
+	}
+	for i := range c.History {
+		facts = append(facts, s.history(&c.History[i]))
 	}
 	for i := range c.Statuses {
-		s := &c.Statuses[i]
-		f := base
-		f.status = s
-		if !s.Timestamp.IsZero() {
-			f.occurred = s.Timestamp
-		}
-		f.person = models.PersonRef{BusinessID: business, NumberID: number.ID, WaID: s.RecipientID, UserID: s.RecipientUserID, ParentUserID: s.RecipientParentUserID}
-		f.typ = event.MessageReport
-		if !s.Known {
-			f.typ = event.UpstreamUnrecognized
-			f.unknown = &waba.Unrecognized{Key: "statuses", Reason: "a status this version does not know", Raw: s.Raw}
-		}
-		f.key = event.NewKey(f.typ, scope, s.ID, s.Status, s.ParticipantID, s.ParticipantUserID)
-		facts = append(facts, f)
+		facts = append(facts, s.status(&c.Statuses[i]))
+	}
+	for i := range c.Payments {
+		facts = append(facts, s.payment(&c.Payments[i]))
+	}
+	for i := range c.Notices {
+		facts = append(facts, s.notice(&c.Notices[i]))
 	}
 	for i := range c.Errors {
-		f := base
+		f := s.base
 		f.typ, f.err = event.ErrorReported, &c.Errors[i]
 		// Nothing in an error tells it from the next equal one: two are two, so the callback is part of the identity.
-		f.key = event.NewKey(f.typ, scope, strconv.FormatInt(cb.ID, 10), strconv.Itoa(index), strconv.Itoa(i))
+		f.key = event.NewKey(f.typ, s.scope, id(cb.ID), strconv.Itoa(index), strconv.Itoa(i))
 		facts = append(facts, f)
 	}
 	for i := range c.Unrecognized {
-		facts = append(facts, unrecognized(base, scope, c, c.Unrecognized[i]))
+		facts = append(facts, s.unrecognized(c.Unrecognized[i]))
 	}
-	if c.Field != waba.FieldMessages && len(c.Unrecognized) == 0 {
-		f := unrecognized(base, scope, c, waba.Unrecognized{Reason: "a field this version does not know", Raw: c.Value})
+	if !waba.KnownField(c.Field) && len(c.Unrecognized) == 0 {
+		f := s.unrecognized(waba.Unrecognized{Reason: "a field this version does not know", Raw: c.Value})
 		f.wholeValue = true
 		facts = append(facts, f)
+	}
+	for i := range facts {
+		facts[i].person.At = facts[i].occurred
 	}
 	return facts
 }
 
-func unrecognized(f fact, scope string, c *waba.Change, u waba.Unrecognized) fact {
-	f.typ, f.unknown = event.UpstreamUnrecognized, &u
-	content, err := canon.Append(nil, u.Raw) // the platform may write the same value in other bytes
-	if err != nil {
-		content = u.Raw
+// scopeOf is what identities of the platform's ids are unique in.
+func scopeOf(number models.Number, business int64) string {
+	if number.PhoneNumberID != "" {
+		return number.PhoneNumberID
 	}
-	sum := sha256.Sum256(content)
-	at := ""
-	if !c.At.IsZero() {
-		at = strconv.FormatInt(c.At.Unix(), 10)
+	return "business " + id(business)
+}
+
+// message is a fact of messages[]: from a customer, unless the sender is the number itself. A platform or a provider
+// that hands the business its own messages must not make it talk to itself.
+func (s *factsOfChange) message(m *waba.Message) fact {
+	if m.From != "" && s.base.number.ID != 0 && (m.From == digits(s.base.number.Display) || m.From == s.base.number.PhoneNumberID) {
+		return s.echo(m)
 	}
-	f.key = event.NewKey(f.typ, scope, c.WABAID, at, c.Field, u.Key, hex.EncodeToString(sum[:]))
+	f := s.base
+	f.message = m
+	f.happened(m.Timestamp)
+	f.person = s.sender(m)
+	f.nameMessage(s.scope)
 	return f
 }
 
-// personOf is the customer of a message under every name that the callback gives.
-func personOf(c *waba.Change, m *waba.Message, number models.Number) models.PersonRef {
-	r := models.PersonRef{BusinessID: number.BusinessID, NumberID: number.ID, WaID: m.From, UserID: m.FromUserID, ParentUserID: m.FromParentUserID, Create: true}
-	if contact, ok := c.ContactOf(m.FromUserID, m.From); ok {
-		r.Name, r.Username = contact.Name, contact.Username
-		if r.WaID == "" {
-			r.WaID = contact.WaID
-		}
-		if r.UserID == "" {
-			r.UserID = contact.UserID
-		}
-		if r.ParentUserID == "" {
-			r.ParentUserID = contact.ParentUserID
-		}
+// echo is a message of the business, written in its phone app.
+func (s *factsOfChange) echo(m *waba.Message) fact {
+	f := s.base
+	f.message, f.outbound, f.sentBy = m, true, sentByApp
+	f.happened(m.Timestamp)
+	if m.GroupID == "" {
+		f.person = s.ref(m.To, m.ToUserID, "")
+		f.person.Create = m.To != "" || m.ToUserID != ""
+	}
+	f.nameMessage(s.scope)
+	return f
+}
+
+// nameMessage says what event a message is.
+func (f *fact) nameMessage(scope string) {
+	m := f.message
+	switch {
+	case !m.Known:
+		f.typ = event.UpstreamUnrecognized
+		f.unknown = &waba.Unrecognized{Key: "messages", Reason: "a message of a type this version does not know", Raw: m.Raw}
+	case m.Type == "edit" && m.Edit == nil, m.Type == "revoke" && m.Revoke == nil:
+		f.typ = event.UpstreamUnrecognized
+		f.unknown = &waba.Unrecognized{Key: "messages", Reason: "an edit or a deletion that names no message", Raw: m.Raw}
+	case m.Edit != nil:
+		f.typ = event.MessageEdited
+	case m.Revoke != nil:
+		f.typ, f.key = event.MessageDeleted, deletedKey(scope, m.Revoke.OriginalID)
+		return
+	case f.outbound:
+		f.typ, f.key = event.MessageSent, sentKey(scope, m.ID)
+		return
+	default:
+		f.typ = event.MessageReceived
+	}
+	f.key = event.NewKey(f.typ, scope, m.ID)
+}
+
+// sentKey is the identity of a message having been sent, whoever says so: an echo, a tracking string, the send API.
+func sentKey(scope, wamid string) event.Key { return event.NewKey(event.MessageSent, scope, wamid) }
+
+// deletedKey is the identity of a message having been deleted: by a revocation, or by a status of the On-Premises style.
+func deletedKey(scope, wamid string) event.Key {
+	return event.NewKey(event.MessageDeleted, scope, wamid)
+}
+
+func (s *factsOfChange) history(h *waba.HistoryMessage) fact {
+	f := s.base
+	f.typ, f.history = event.HistoryMessage, h
+	f.happened(h.Timestamp)
+	f.outbound = h.From != "" && h.From == digits(s.base.number.Display)
+	f.person = s.ref(h.ThreadWaID, h.ThreadUserID, h.ThreadParentUserID)
+	f.key = event.NewKey(f.typ, s.scope, h.ID)
+	return f
+}
+
+func (s *factsOfChange) status(st *waba.Status) fact {
+	f := s.base
+	f.status = st
+	f.happened(st.Timestamp)
+	f.person = s.ref(st.RecipientID, st.RecipientUserID, st.RecipientParentUserID)
+	f.person.Link = true
+	f.typ = event.MessageReport
+	switch {
+	case st.Status == waba.StatusDeleted: // the user deleted a message of theirs: the On-Premises way to revoke
+		f.typ, f.key = event.MessageDeleted, deletedKey(s.scope, st.ID)
+		return f
+	case !st.Known:
+		f.typ = event.UpstreamUnrecognized
+		f.unknown = &waba.Unrecognized{Key: "statuses", Reason: "a status this version does not know", Raw: st.Raw}
+	default:
+		f.tracking, f.tracked = waba.ParseTracking(st.Tracking), st.Tracking
+		f.sentBy = f.tracking.Origin
+		// A broadcast reaches thousands who never wrote: they become contacts when they do.
+		f.person.Create = f.sentBy != "" && f.sentBy != sentByBroadcast && st.RecipientType != "group"
+	}
+	f.key = event.NewKey(f.typ, s.scope, st.ID, st.Status, st.ParticipantID, st.ParticipantUserID)
+	return f
+}
+
+func (s *factsOfChange) payment(p *waba.Payment) fact {
+	f := s.base
+	f.typ, f.payment = event.OrderStatusUpdated, p
+	f.happened(p.Timestamp)
+	f.person = s.ref(p.RecipientID, p.RecipientUserID, p.RecipientParentUserID)
+	f.person.Link = true
+	f.key = event.NewKey(f.typ, s.scope, p.ID, p.Reference, p.Status, p.TransactionID, strconv.FormatInt(p.Timestamp.Unix(), 10))
+	return f
+}
+
+func (s *factsOfChange) unrecognized(u waba.Unrecognized) fact {
+	f := s.base
+	f.typ, f.unknown = event.UpstreamUnrecognized, &u
+	f.key = event.NewKey(f.typ, s.scope, s.c.WABAID, unix(s.c.At), s.c.Field, u.Key, contentHash(u.Raw))
+	return f
+}
+
+// part is the key under which the fact stood in its value.
+func (f *fact) part() string {
+	switch {
+	case f.message != nil:
+		return "messages"
+	case f.status != nil, f.payment != nil:
+		return "statuses"
+	case f.err != nil:
+		return "errors"
+	case f.notice != nil:
+		return f.notice.Key
+	case f.unknown != nil && !f.wholeValue:
+		return f.unknown.Key
+	}
+	return ""
+}
+
+func (f *fact) happened(at time.Time) {
+	if !at.IsZero() {
+		f.occurred = at
+	}
+}
+
+// unix is a moment as part of an identity; a zero one is empty.
+func unix(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(at.Unix(), 10)
+}
+
+// contentHash tells values apart by what they say: the platform may write the same value in other bytes.
+func contentHash(raw json.RawMessage) string {
+	content, err := canon.Append(nil, raw)
+	if err != nil {
+		content = raw
+	}
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
+// ref is somebody under the ids given and those that the contacts of the change add.
+func (s *factsOfChange) ref(waID, userID, parentUserID string) models.PersonRef {
+	r := models.PersonRef{BusinessID: s.base.business, NumberID: s.base.number.ID, WaID: waID, UserID: userID, ParentUserID: parentUserID}
+	contact, ok := s.c.ContactOf(userID, waID)
+	if !ok {
+		return r
+	}
+	r.Name, r.Username = contact.Name, contact.Username
+	fill(&r.WaID, contact.WaID)
+	fill(&r.UserID, contact.UserID)
+	fill(&r.ParentUserID, contact.ParentUserID)
+	return r
+}
+
+func fill(field *string, value string) {
+	if *field == "" {
+		*field = value
+	}
+}
+
+// sender is the customer of a message under every name that the callback gives.
+func (s *factsOfChange) sender(m *waba.Message) models.PersonRef {
+	r := s.ref(m.From, m.FromUserID, m.FromParentUserID)
+	r.Create = true
+	if sys := m.System; sys != nil {
+		renamed(&r, sys)
 	}
 	return r
+}
+
+// renamed turns the sender of a system message, who is named as before, into who they are now.
+func renamed(r *models.PersonRef, sys *waba.System) {
+	move := func(current, former *string, now, before string) {
+		if before == "" {
+			before = *current
+		}
+		if now != "" && now != before {
+			*current, *former = now, before
+		}
+	}
+	move(&r.WaID, &r.Formerly.WaID, sys.WaID, sys.PreviousWaID)
+	move(&r.UserID, &r.Formerly.UserID, sys.UserID, sys.PreviousUserID)
+	move(&r.ParentUserID, &r.Formerly.ParentUserID, sys.ParentUserID, sys.PreviousParentUserID)
 }
 
 // rawKept bounds what an event repeats of a body that is not JSON; the callback itself is kept whole.
@@ -193,4 +354,22 @@ func asJSONString(b []byte) json.RawMessage {
 	}
 	s, _ := json.Marshal(string(b)) // strings always marshal
 	return s
+}
+
+// digits is a number without what people write between and before its digits.
+func digits(display string) string {
+	plain := true
+	for i := range len(display) {
+		plain = plain && display[i] >= '0' && display[i] <= '9'
+	}
+	if plain {
+		return display
+	}
+	out := make([]byte, 0, len(display))
+	for i := range len(display) {
+		if display[i] >= '0' && display[i] <= '9' {
+			out = append(out, display[i])
+		}
+	}
+	return string(out)
 }

@@ -2,7 +2,6 @@ package fanout
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"runtime/debug"
 	"time"
@@ -42,15 +41,13 @@ func (c *Courier) Payload(w models.Webhook, e models.Event) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var raw map[int64]json.RawMessage
-	if sub.dialect.Raw() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if raw, err = c.upstreams(ctx, []models.Due{{Event: e}}); err != nil {
-			return nil, err
-		}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	besides, err := c.besides(ctx, sub, []models.Due{{Event: e}})
+	if err != nil {
+		return nil, err
 	}
-	return sub.dialect.Render(nil, eventOf(e, raw[e.ID]))
+	return sub.dialect.Render(nil, eventOf(e, besides[e.ID]))
 }
 
 // Try makes one attempt now, whatever the state of the webhook, and keeps nothing of it: the test button.
@@ -69,6 +66,7 @@ func (c *Courier) Try(ctx context.Context, w models.Webhook, e event.Event) (mod
 		Outcome: string(verdict.Outcome), Reason: verdict.Reason, Answer: string(answer.Body)}, body, nil
 }
 
-func eventOf(e models.Event, upstream json.RawMessage) event.Event {
-	return event.Event{ID: event.Key(e.Key).EventID(), Type: e.Type, BusinessID: e.BusinessID, NumberID: e.NumberID, CreatedAt: e.CreatedAt, Data: e.Data, Upstream: upstream}
+func eventOf(e models.Event, x beside) event.Event {
+	return event.Event{ID: event.Key(e.Key).EventID(), Type: e.Type, BusinessID: e.BusinessID, NumberID: e.NumberID, CreatedAt: e.CreatedAt, Data: e.Data,
+		Upstream: x.upstream, Digest: x.digest}
 }

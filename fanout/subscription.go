@@ -10,6 +10,7 @@ import (
 
 	"wabagate/fanout/dialect"
 	"wabagate/fanout/event"
+	"wabagate/fanout/filter"
 	"wabagate/fanout/signature"
 	"wabagate/models"
 )
@@ -18,6 +19,7 @@ import (
 type subscription struct {
 	webhook  models.Webhook
 	wants    event.Set
+	filter   filter.Filter
 	dialect  dialect.Dialect
 	secrets  []signature.Secret
 	timeout  time.Duration
@@ -33,12 +35,25 @@ func (s *subscription) wantsEvent(typ string, numberID int64) bool {
 	return s.wants.Has(typ) && s.dialect.Speaks(typ)
 }
 
+// ready says whether deliveries are made: the webhook is on and, where its dialect asks for it, its receiver has answered
+// the challenge.
+func (s *subscription) ready() bool {
+	return s.webhook.Active && (s.webhook.Verified || !s.dialect.Manners.Challenge)
+}
+
 // subscriptions are the webhooks of one version of the routes.
 type subscriptions struct {
 	routes     *models.Routes
 	byID       map[int64]*subscription
 	ofBusiness map[int64][]*subscription
-	apps       map[int64]models.App // by id
+	apps       map[int64]models.App    // by id
+	numbers    map[int64]models.Number // by id
+}
+
+// numberOf finds a number by its id.
+func (s *subscriptions) numberOf(id int64) (models.Number, bool) {
+	n, ok := s.numbers[id]
+	return n, ok
 }
 
 // Subscriptions makes the webhooks of the routes ready, once per version. Safe for concurrent use.
@@ -59,9 +74,12 @@ func (s *Subscriptions) current() *subscriptions {
 		return ready
 	}
 	next := &subscriptions{routes: routes, byID: make(map[int64]*subscription, len(routes.Webhooks)), ofBusiness: map[int64][]*subscription{},
-		apps: make(map[int64]models.App, len(routes.Apps))}
+		apps: make(map[int64]models.App, len(routes.Apps)), numbers: make(map[int64]models.Number, len(routes.Numbers))}
 	for _, a := range routes.Apps {
 		next.apps[a.ID] = a
+	}
+	for _, n := range routes.Numbers {
+		next.numbers[n.ID] = n
 	}
 	for business, ids := range routes.OfBusiness {
 		for _, id := range ids {
@@ -90,6 +108,12 @@ func newSubscription(w models.Webhook) (*subscription, error) {
 	}
 	if _, err := url.Parse(w.URL); err != nil {
 		return nil, fmt.Errorf("url: %w", err)
+	}
+	if len(w.Filter) > 0 {
+		var err error
+		if s.filter, err = filter.Parse(w.Filter); err != nil {
+			return nil, fmt.Errorf("filter: %w", err)
+		}
 	}
 	if w.Secret != "" {
 		s.secrets = []signature.Secret{signature.NewSecret(w.Secret.Text())}

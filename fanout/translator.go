@@ -22,16 +22,11 @@ type Enqueuer interface {
 
 // Translator turns groups of callbacks into events and deliveries.
 type Translator struct {
-	store   *models.Store
-	routes  Refresher
-	subs    *Subscriptions
-	queue   Enqueuer
-	courier *Courier // gets what is to be delivered without reading it back; may be nil
-	log     *slog.Logger
-	m       *Metrics
-	now     func() time.Time
-	recent  *handoff[[]models.Callback]
-	works   *group.Committer[models.Work]
+	*Recorder
+	routes Refresher
+	log    *slog.Logger
+	recent *handoff[[]models.Callback]
+	works  *group.Committer[models.Work]
 }
 
 const (
@@ -43,13 +38,9 @@ const (
 	worksPerTranslation = 8
 )
 
-// NewTranslator makes a translator; Close ends it. A nil now is the wall clock.
-func NewTranslator(store *models.Store, routes Refresher, subs *Subscriptions, queue Enqueuer, courier *Courier, log *slog.Logger, m *Metrics, now func() time.Time) *Translator {
-	if now == nil {
-		now = time.Now
-	}
-	t := &Translator{store: store, routes: routes, subs: subs, queue: queue, courier: courier, log: log.With("component", "translator"), m: m, now: now,
-		recent: newHandoff[[]models.Callback](handoffBytes)}
+// NewTranslator makes a translator that records what callbacks say; Close ends it.
+func NewTranslator(r *Recorder, routes Refresher, log *slog.Logger) *Translator {
+	t := &Translator{Recorder: r, routes: routes, log: log.With("component", "translator"), recent: newHandoff[[]models.Callback](handoffBytes)}
 	t.works = group.New(group.Options[models.Work]{MaxItems: worksPerTranslation, Parallel: translations}, t.translate)
 	return t
 }
@@ -125,53 +116,42 @@ func lasting(err error) bool { return models.Permanent(err) || errors.Is(err, er
 // errPoison wraps a panic: a fault of ours that the same callback would meet again.
 var errPoison = errors.New("translation panicked")
 
-func (t *Translator) group(ctx context.Context, callbacks []models.Callback, done []int64) (err error) {
+func (t *Translator) group(ctx context.Context, callbacks []models.Callback, done []int64) error {
+	subs := t.subs.current()
+	facts, waits, err := t.takeApart(callbacks, subs)
+	if err != nil {
+		return err
+	}
+	changes, err := t.record(ctx, facts, subs, models.Changes{Done: done, RoutesVersion: subs.routes.Version, Parked: waits})
+	if err != nil {
+		return fmt.Errorf("translate %d callbacks: %w", len(callbacks), err)
+	}
+	t.m.translated(len(callbacks), changes)
+	return nil
+}
+
+// takeApart finds the facts of a group, each once, and what is to be parked.
+func (t *Translator) takeApart(callbacks []models.Callback, subs *subscriptions) (facts []fact, waits []models.ParkedCallback, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			t.log.Error("translation panicked", "callbacks", len(callbacks), "panic", p, "stack", string(debug.Stack()))
 			err = fmt.Errorf("%w: %v", errPoison, p)
 		}
 	}()
-	subs := t.subs.current()
-	base := models.Changes{Done: done, RoutesVersion: subs.routes.Version}
-	var facts []fact
 	seen := make(map[event.Key]bool, len(callbacks))
 	for _, cb := range callbacks {
-		app, known := subs.apps[cb.AppID]
-		fs, waits := factsOf(cb, app, known, subs.routes)
-		for _, f := range fs {
-			if !seen[f.key] {
-				seen[f.key] = true
-				facts = append(facts, f)
+		fs, ws := factsOf(cb, subs)
+		for i := range fs {
+			if !seen[fs[i].key] {
+				seen[fs[i].key] = true
+				facts = append(facts, fs[i])
 			}
 		}
-		for _, p := range waits {
-			base.Parked = append(base.Parked, models.ParkedCallback{PhoneNumberID: p.key, CallbackID: cb.ID, Reason: p.reason})
+		for _, p := range ws {
+			waits = append(waits, models.ParkedCallback{PhoneNumberID: p.key, CallbackID: cb.ID, Reason: p.reason})
 		}
 	}
-	var changes models.Changes
-	err = t.store.Translate(ctx, func(tx models.Translation) error {
-		changes = base // a transaction that is tried again starts over
-		if len(facts) == 0 {
-			return tx.Write(ctx, changes)
-		}
-		return t.write(ctx, tx, facts, subs, &changes)
-	})
-	if err != nil {
-		return fmt.Errorf("translate %d callbacks: %w", len(callbacks), err)
-	}
-	t.m.translated(len(callbacks), changes)
-	if len(changes.Work) == 0 {
-		return nil
-	}
-	if t.courier != nil {
-		t.courier.offer(changes)
-	}
-	// The work is in the database by now: what does not reach the queue is found by the reconciler.
-	if err := t.queue.Enqueue(ctx, changes.Work...); err != nil {
-		t.log.Warn("deliveries not queued yet; the reconciler will", "groups", len(changes.Work), "error", err)
-	}
-	return nil
+	return facts, waits, nil
 }
 
 var _ Enqueuer = (*task.Queue)(nil)

@@ -34,6 +34,7 @@ type bench struct {
 	t          *testing.T
 	store      *models.Store
 	directory  *models.Directory
+	recorder   *Recorder
 	translator *Translator
 	queue      *queued
 	number     models.Number
@@ -54,7 +55,9 @@ func onEachStore(t *testing.T, test func(*bench)) {
 			log := slog.New(slog.DiscardHandler)
 			b.directory, err = models.NewDirectory(t.Context(), b.store, log)
 			require.NoError(t, err)
-			b.translator = NewTranslator(b.store, b.directory, NewSubscriptions(b.directory.Routes, log), b.queue, nil, log, NewMetrics(prometheus.NewRegistry()), nil)
+			subs := NewSubscriptions(b.directory.Routes, log)
+			b.recorder = NewRecorder(b.store, subs, b.queue, nil, log, NewMetrics(prometheus.NewRegistry()), nil)
+			b.translator = NewTranslator(b.recorder, b.directory, log)
 			t.Cleanup(b.translator.Close)
 			test(b)
 		})
@@ -90,7 +93,7 @@ func (b *bench) events(w models.Webhook) []event.Data {
 	for i := len(rows) - 1; i >= 0; i-- {
 		d, err := b.store.Delivery(b.t.Context(), b.number.BusinessID, rows[i].EventID, w.ID)
 		require.NoError(b.t, err)
-		data, err := eventOf(d.Event, nil).Decode()
+		data, err := eventOf(d.Event, beside{}).Decode()
 		require.NoError(b.t, err)
 		out = append(out, data)
 	}
@@ -151,7 +154,9 @@ func TestOneContactUnderSeveralNames(t *testing.T) {
 		for _, d := range b.events(w) {
 			ids[d.Contact.ID] = true
 			if d.Conversation == nil {
-				contacts++
+				if d.Previous == nil {
+					contacts++
+				}
 				continue
 			}
 			if d.Message != nil && d.Sequence == 1 {

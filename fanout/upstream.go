@@ -10,12 +10,36 @@ import (
 	"wabagate/waba"
 )
 
-// Raw dialects deliver what the platform sent. That is not kept with the event, whose callback is kept anyway, but
-// looked up in the callback when a raw dialect needs it: most businesses have no such webhook, and for them it would
-// double every event.
+// beside is what a dialect may need of an event besides the event.
+type beside struct {
+	// upstream is the platform's envelope, for raw dialects. It is not kept with the event, whose callback is kept anyway,
+	// but looked up there when it is needed: most businesses have no such webhook, and for them it would double every event.
+	// An event that was derived, or whose callback is gone, has none.
+	upstream json.RawMessage
+	digest   json.RawMessage
+}
 
-// upstreams finds the envelopes of events, by event id. An event that was derived, or whose callback is gone, has none.
-func (c *Courier) upstreams(ctx context.Context, due []models.Due) (map[int64]json.RawMessage, error) {
+// besides finds what a webhook's dialect needs, by event id.
+func (c *Courier) besides(ctx context.Context, sub *subscription, due []models.Due) (map[int64]beside, error) {
+	switch {
+	case sub.dialect.Raw():
+		return c.upstreams(ctx, due)
+	case sub.dialect.Digests():
+		ids := make([]int64, len(due))
+		for i, d := range due {
+			ids[i] = d.Event.ID
+		}
+		digests, err := c.store.DigestsByEvent(ctx, ids)
+		found := make(map[int64]beside, len(digests))
+		for id, digest := range digests {
+			found[id] = beside{digest: digest}
+		}
+		return found, err
+	}
+	return nil, nil
+}
+
+func (c *Courier) upstreams(ctx context.Context, due []models.Due) (map[int64]beside, error) {
 	ids := make([]int64, 0, len(due))
 	seen := map[int64]bool{}
 	for _, d := range due {
@@ -28,39 +52,35 @@ func (c *Courier) upstreams(ctx context.Context, due []models.Due) (map[int64]js
 	if err != nil {
 		return nil, err
 	}
-	routes := c.subs.current().routes
+	subs := c.subs.current()
 	byCallback := make(map[int64]models.Callback, len(callbacks))
 	for _, cb := range callbacks {
 		byCallback[cb.ID] = cb
 	}
-	found := make(map[int64]json.RawMessage, len(due))
+	found := make(map[int64]beside, len(due))
 	for _, d := range due {
-		raw, err := upstreamOf(d.Event, byCallback[d.Event.CallbackID], routes)
+		raw, err := upstreamOf(d.Event, byCallback[d.Event.CallbackID], subs)
 		if err != nil {
 			return nil, err
 		}
 		if raw != nil {
-			found[d.Event.ID] = raw
+			found[d.Event.ID] = beside{upstream: raw}
 		}
 	}
 	return found, nil
 }
 
 // upstreamOf takes the callback apart again and picks the fact that the event was made of.
-func upstreamOf(e models.Event, cb models.Callback, routes *models.Routes) (json.RawMessage, error) {
-	parsed, err := waba.Parse(cb.Body)
+func upstreamOf(e models.Event, cb models.Callback, subs *subscriptions) (json.RawMessage, error) {
+	whose := subs.sender(cb)
+	parsed, err := parse(cb, whose.number)
 	if err != nil {
 		return nil, nil // it never was an envelope
 	}
-	var number models.Number
-	for _, n := range routes.Numbers {
-		if n.ID == e.NumberID {
-			number = n
-		}
-	}
+	number, _ := subs.numberOf(e.NumberID)
 	for i := range parsed.Changes {
 		change := &parsed.Changes[i]
-		if number.ID != 0 && change.PhoneNumberID != number.PhoneNumberID {
+		if of, _, wait := whose.owner(change, subs.routes); wait != nil || of.ID != number.ID {
 			continue
 		}
 		for _, f := range changeFacts(change, cb, number, e.BusinessID, i) {
@@ -79,17 +99,26 @@ func upstreamOf(e models.Event, cb models.Callback, routes *models.Routes) (json
 
 // envelope is the platform's envelope with just this fact in it.
 func (f *fact) envelope() json.RawMessage {
+	c := f.change
 	switch {
+	case f.message != nil && f.field == waba.FieldEchoes:
+		return c.EchoEnvelope(*f.message)
 	case f.message != nil:
-		return f.change.MessageEnvelope(*f.message)
+		return c.MessageEnvelope(*f.message)
+	case f.history != nil:
+		return c.HistoryEnvelope(*f.history)
 	case f.status != nil:
-		return f.change.StatusEnvelope(*f.status)
+		return c.StatusEnvelope(*f.status)
+	case f.payment != nil:
+		return c.PaymentEnvelope(*f.payment)
+	case f.notice != nil:
+		return c.NoticeEnvelope(*f.notice)
 	case f.err != nil:
-		return f.change.ErrorEnvelope(*f.err)
+		return c.ErrorEnvelope(*f.err)
 	case f.unknown != nil && f.wholeValue:
-		return f.change.ValueEnvelope()
-	case f.unknown != nil && f.change != nil:
-		return f.change.UnrecognizedEnvelope(*f.unknown)
+		return c.ValueEnvelope()
+	case f.unknown != nil && c != nil:
+		return c.UnrecognizedEnvelope(*f.unknown)
 	}
 	return nil
 }

@@ -82,9 +82,9 @@ func NewAcceptor(j Journal, refuge Refuge, q Enqueuer, next Next, log *slog.Logg
 	return a
 }
 
-// Accept returns nil once the callback is durable. The body must not change afterwards.
-func (a *Acceptor) Accept(ctx context.Context, appID int64, at time.Time, body []byte) error {
-	return a.commits.Do(ctx, models.Callback{AppID: appID, ReceivedAt: at, Body: body})
+// Accept returns nil once the callback is durable; its id is given here. The body must not change afterwards.
+func (a *Acceptor) Accept(ctx context.Context, cb models.Callback) error {
+	return a.commits.Do(ctx, cb)
 }
 
 // Close commits and enqueues what was handed in.

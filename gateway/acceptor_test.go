@@ -21,6 +21,7 @@ type journal struct {
 	ids   int64
 	kept  map[int64]models.Callback
 	works map[int64]models.Work
+	takes time.Duration // of a commit
 }
 
 func newJournal() *journal {
@@ -39,6 +40,7 @@ func (j *journal) NewCallbackGroup(cs []models.Callback) models.Work {
 }
 
 func (j *journal) Accept(_ context.Context, w models.Work, cs []models.Callback) error {
+	time.Sleep(j.takes)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.away {
@@ -133,10 +135,13 @@ func newTestAcceptor(t *testing.T, j Journal, r Refuge, q Enqueuer) *Acceptor {
 
 func TestAcceptedMeansKeptAndQueued(t *testing.T) {
 	j, q := newJournal(), &queue{got: map[int64]bool{}}
+	j.takes = 2 * time.Millisecond
 	a := newTestAcceptor(t, j, nil, q)
 	var wg sync.WaitGroup
 	for range 200 {
-		wg.Go(func() { require.NoError(t, a.Accept(t.Context(), 1, time.Now(), []byte("{}"))) })
+		wg.Go(func() {
+			require.NoError(t, a.Accept(t.Context(), models.Callback{AppID: 1, ReceivedAt: time.Now(), Body: []byte("{}")}))
+		})
 	}
 	wg.Wait()
 	require.Equal(t, 200, j.count())
@@ -149,7 +154,7 @@ func TestAQueueThatHangsDelaysNoAcknowledgement(t *testing.T) {
 	a := newTestAcceptor(t, j, nil, q)
 	began := time.Now()
 	for range 50 {
-		require.NoError(t, a.Accept(t.Context(), 1, time.Now(), []byte("{}")))
+		require.NoError(t, a.Accept(t.Context(), models.Callback{AppID: 1, ReceivedAt: time.Now(), Body: []byte("{}")}))
 	}
 	require.Less(t, time.Since(began), time.Second)
 	close(q.hang)
@@ -160,13 +165,13 @@ func TestRedisKeepsWhatTheDatabaseCannotTake(t *testing.T) {
 	a := newTestAcceptor(t, j, r, q)
 	j.set(true)
 	for range 20 {
-		require.NoError(t, a.Accept(t.Context(), 1, time.Now(), []byte("{}")))
+		require.NoError(t, a.Accept(t.Context(), models.Callback{AppID: 1, ReceivedAt: time.Now(), Body: []byte("{}")}))
 	}
 	require.Zero(t, j.count())
 	require.Equal(t, 20, r.count())
 	j.set(false)
 	require.Eventually(t, func() bool { return j.count() == 20 && r.count() == 0 && q.count() == 20 }, 5*time.Second, 5*time.Millisecond)
-	require.NoError(t, a.Accept(t.Context(), 1, time.Now(), []byte("{}")))
+	require.NoError(t, a.Accept(t.Context(), models.Callback{AppID: 1, ReceivedAt: time.Now(), Body: []byte("{}")}))
 	require.Equal(t, 21, j.count(), "the database takes callbacks again")
 }
 
@@ -174,20 +179,20 @@ func TestNothingDurableIsAnError(t *testing.T) {
 	j, r := newJournal(), &refuge{away: true}
 	j.set(true)
 	a := newTestAcceptor(t, j, r, &queue{got: map[int64]bool{}})
-	require.ErrorIs(t, a.Accept(t.Context(), 1, time.Now(), []byte("{}")), ErrUnavailable)
-	require.ErrorIs(t, a.Accept(t.Context(), 1, time.Now(), []byte("{}")), ErrUnavailable)
+	require.ErrorIs(t, a.Accept(t.Context(), models.Callback{AppID: 1, ReceivedAt: time.Now(), Body: []byte("{}")}), ErrUnavailable)
+	require.ErrorIs(t, a.Accept(t.Context(), models.Callback{AppID: 1, ReceivedAt: time.Now(), Body: []byte("{}")}), ErrUnavailable)
 	alone := newTestAcceptor(t, j, nil, &queue{got: map[int64]bool{}})
-	require.ErrorIs(t, alone.Accept(t.Context(), 1, time.Now(), []byte("{}")), ErrUnavailable)
+	require.ErrorIs(t, alone.Accept(t.Context(), models.Callback{AppID: 1, ReceivedAt: time.Now(), Body: []byte("{}")}), ErrUnavailable)
 }
 
 func TestRedisAwayWhileTheDatabaseComesBack(t *testing.T) {
 	j, r := newJournal(), &refuge{}
 	a := newTestAcceptor(t, j, r, &queue{got: map[int64]bool{}})
 	j.set(true)
-	require.NoError(t, a.Accept(t.Context(), 1, time.Now(), []byte("{}")))
+	require.NoError(t, a.Accept(t.Context(), models.Callback{AppID: 1, ReceivedAt: time.Now(), Body: []byte("{}")}))
 	r.mu.Lock()
 	r.away = true
 	r.mu.Unlock()
 	j.set(false)
-	require.NoError(t, a.Accept(t.Context(), 1, time.Now(), []byte("{}")), "the database is asked when Redis refuses")
+	require.NoError(t, a.Accept(t.Context(), models.Callback{AppID: 1, ReceivedAt: time.Now(), Body: []byte("{}")}), "the database is asked when Redis refuses")
 }

@@ -15,30 +15,33 @@ import (
 // MaxBody is the largest callback that is taken, in bytes. The platform's own limit is 3 MB.
 const MaxBody = 4 << 20
 
-// Apps finds the app of a name, from memory.
-type Apps interface {
+// Addresses finds whose address a callback came to, from memory.
+type Addresses interface {
 	App(name string) (models.App, bool)
+	// NumberByToken finds the number whose On-Premises style address has the token.
+	NumberByToken(token string) (models.Number, bool)
 }
 
 // Handler answers the platform.
 type Handler struct {
-	apps   Apps
-	accept *Acceptor
-	log    *slog.Logger
-	m      *Metrics
+	addresses Addresses
+	accept    *Acceptor
+	log       *slog.Logger
+	m         *Metrics
 }
 
 // Register adds the callback routes to an app whose body limit is MaxBody and which does not parse multipart forms.
-func Register(app fiber.Router, apps Apps, a *Acceptor, log *slog.Logger, m *Metrics) {
-	h := &Handler{apps: apps, accept: a, log: log.With("component", "gateway"), m: m}
+func Register(app fiber.Router, addresses Addresses, a *Acceptor, log *slog.Logger, m *Metrics) {
+	h := &Handler{addresses: addresses, accept: a, log: log.With("component", "gateway"), m: m}
 	app.Get("/webhooks/cloud/:app", h.handshake)
-	app.Post("/webhooks/cloud/:app", h.callback)
+	app.Post("/webhooks/cloud/:app", h.answering(h.takeCloud, "the signature does not fit this app\n"))
+	app.Post("/webhooks/onprem/:token", h.answering(h.takeOnPremises, "no number has this address\n"))
 }
 
 // handshake is the verification of the callback address: the right token gets the challenge back as it came, everything
 // else 403. It carries no signature.
 func (h *Handler) handshake(c *fiber.Ctx) error {
-	app, _ := h.apps.App(c.Params("app"))
+	app, _ := h.addresses.App(c.Params("app"))
 	answer, status := waba.Handshake(c.Query("hub.mode"), c.Query("hub.verify_token"), c.Query("hub.challenge"), app.VerifyToken.Text())
 	if status != fiber.StatusOK {
 		return c.Status(fiber.StatusForbidden).SendString("the verify token or the mode is wrong\n")
@@ -48,24 +51,28 @@ func (h *Handler) handshake(c *fiber.Ctx) error {
 	return c.SendString(answer)
 }
 
-// callback takes one callback. An unknown app and a wrong signature look the same from outside.
-func (h *Handler) callback(c *fiber.Ctx) error {
-	began := time.Now()
-	status := h.take(c, began)
-	h.m.acknowledged(status, time.Since(began))
-	c.Status(status)
-	switch status {
-	case fiber.StatusOK:
-		return nil
-	case fiber.StatusUnauthorized:
-		return c.SendString("the signature does not fit this app\n")
-	default:
-		return c.SendString("not kept; send it again\n")
+// answering takes one callback and says what became of it. An unknown address and a wrong signature look the same from
+// outside.
+func (h *Handler) answering(take func(*fiber.Ctx, time.Time) int, refused string) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		began := time.Now()
+		status := take(c, began)
+		h.m.acknowledged(status, time.Since(began))
+		c.Status(status)
+		switch status {
+		case fiber.StatusOK:
+			return nil
+		case fiber.StatusUnauthorized:
+			return c.SendString(refused)
+		default:
+			return c.SendString("not kept; send it again\n")
+		}
 	}
 }
 
-func (h *Handler) take(c *fiber.Ctx, at time.Time) int {
-	app, ok := h.apps.App(c.Params("app"))
+// takeCloud takes a callback of the platform: signed with one of the app's secrets.
+func (h *Handler) takeCloud(c *fiber.Ctx, at time.Time) int {
+	app, ok := h.addresses.App(c.Params("app"))
 	secrets := make([][]byte, len(app.Secrets))
 	for i, s := range app.Secrets {
 		secrets[i] = []byte(s.Text())
@@ -74,14 +81,27 @@ func (h *Handler) take(c *fiber.Ctx, at time.Time) int {
 	if !waba.Verify(raw, c.Get(waba.SignatureHeader), secrets...) || !ok {
 		return fiber.StatusUnauthorized
 	}
-	// The server reuses its buffer when the handler returns.
-	err := h.accept.Accept(c.Context(), app.ID, at.UTC(), bytes.Clone(raw))
+	return h.keep(c, models.Callback{AppID: app.ID, ReceivedAt: at.UTC()}, app.Name)
+}
+
+// takeOnPremises takes a callback of a provider, which signs nothing: the address is the secret.
+func (h *Handler) takeOnPremises(c *fiber.Ctx, at time.Time) int {
+	n, ok := h.addresses.NumberByToken(c.Params("token"))
+	if !ok {
+		return fiber.StatusUnauthorized
+	}
+	return h.keep(c, models.Callback{NumberID: n.ID, ReceivedAt: at.UTC()}, n.PhoneNumberID)
+}
+
+func (h *Handler) keep(c *fiber.Ctx, cb models.Callback, from string) int {
+	cb.Body = bytes.Clone(c.Request().Body()) // the server reuses its buffer when the handler returns
+	err := h.accept.Accept(c.Context(), cb)
 	switch {
 	case err == nil:
 		return fiber.StatusOK
 	case errors.Is(err, ErrUnavailable):
 	default:
-		h.log.Error("callback not kept", "app", app.Name, "bytes", len(raw), "error", err)
+		h.log.Error("callback not kept", "from", from, "bytes", len(cb.Body), "error", err)
 	}
 	return fiber.StatusServiceUnavailable
 }

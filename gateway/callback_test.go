@@ -21,6 +21,10 @@ type apps map[string]models.App
 
 func (a apps) App(name string) (models.App, bool) { app, ok := a[name]; return app, ok }
 
+func (a apps) NumberByToken(token string) (models.Number, bool) {
+	return models.Number{ID: 7, PhoneNumberID: "600"}, token == "unguessable"
+}
+
 func newTestGateway(t *testing.T) (*fiber.App, *journal) {
 	j := newJournal()
 	acceptor := newTestAcceptor(t, j, nil, &queue{got: map[int64]bool{}})
@@ -133,4 +137,26 @@ func TestNothingDurableIs503(t *testing.T) {
 	res, err := app.Test(req)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusServiceUnavailable, res.StatusCode)
+}
+
+func TestOnPremises(t *testing.T) {
+	app, j := newTestGateway(t)
+	for _, c := range []struct {
+		path, body string
+		status     int
+	}{
+		{"/webhooks/onprem/unguessable", `{"messages":[]}`, 200},
+		{"/webhooks/onprem/unguessable", `not json`, 200}, // kept as it came: a retry would not change it
+		{"/webhooks/onprem/guessed", `{"messages":[]}`, 401},
+		{"/webhooks/onprem/", `{"messages":[]}`, 404},
+	} {
+		res, err := app.Test(httptest.NewRequest(http.MethodPost, c.path, strings.NewReader(c.body)))
+		require.NoError(t, err)
+		require.Equal(t, c.status, res.StatusCode, c.path)
+	}
+	require.Equal(t, 2, j.count())
+	for _, cb := range j.kept {
+		require.Equal(t, int64(7), cb.NumberID)
+		require.Zero(t, cb.AppID)
+	}
 }

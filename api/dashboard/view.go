@@ -62,12 +62,15 @@ type Webhooks struct {
 
 // WebhookItem is one line of the list.
 type WebhookItem struct {
-	ID            int64
-	Name, URL     string
-	Dialect       string
-	Events        []string
-	Active        bool
-	Disabled      string // why it is off, when it was not its owner
+	ID        int64
+	Name, URL string
+	Dialect   string
+	Events    []string
+	Active    bool
+	Disabled  string // why it is off, when it was not its owner
+	// Unverified says that it gets nothing until its receiver has answered a challenge, and Missing why it has not.
+	Unverified    bool
+	Missing       string
 	FailCount     int64
 	LastTriggered When
 	Inspector     string // path of the inspector it points at; empty for elsewhere
@@ -100,6 +103,7 @@ type FormValues struct {
 	Name, URL, Description, Dialect, Number string
 	SecretMode, Secret                      string
 	Rate, Timeout, Schedule, Headers        string
+	Filter                                  string // JSON
 	// More are subscriptions that have no box of their own, such as template.paused.
 	More string
 }
@@ -108,14 +112,18 @@ type FormValues struct {
 type Choice struct {
 	Value, Label, Hint string
 	Chosen             bool
+	// Whole stands for every other option of its group.
+	Whole bool
 }
 
 // EventGroup is a part of the event picker.
 type EventGroup struct {
 	Name   string
 	Events []Choice
-	// Later holds what can be subscribed to but is not made yet.
-	Later bool
+	// Folded groups are closed until somebody opens them, or has chosen from them.
+	Folded bool
+	// Chosen is how many options are.
+	Chosen int
 }
 
 // Webhook shows one webhook with its record and its deliveries.
@@ -129,11 +137,12 @@ type Webhook struct {
 	Timeout     string
 	Rate        string
 	Headers     []string
+	Filter      string // JSON; empty: none
 	Signed      bool
 	// Secret is shown right after it was made; empty otherwise.
 	Secret     string
 	Stats      Stats
-	Samples    []Choice
+	Samples    []EventGroup
 	Trial      *Trial
 	Filters    []Choice // by status; Value is the link
 	Deliveries []DeliveryItem

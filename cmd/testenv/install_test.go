@@ -18,11 +18,11 @@ func TestNeeds(t *testing.T) {
 		command string
 		want    string
 	}{
-		{"everything", nil, "go test -race ./...", "postgresql redis-server chromium nodejs python3 gcc libc6-dev"},
-		{"no race detector", nil, "go test ./...", "postgresql redis-server chromium nodejs python3"},
-		{"empty is unset", []string{databaseVar + "=", redisVar + "="}, "env", "postgresql redis-server chromium nodejs python3"},
-		{"own servers", []string{databaseVar + "=x", redisVar + "=x"}, "env", "chromium nodejs python3"},
-		{"no browser wanted", []string{databaseVar + "=x", redisVar + "=x", chromiumVar + "="}, "env", "nodejs python3"},
+		{"everything", nil, "go test -race ./...", "postgresql redis-server chromium nodejs python3 php-cli gcc libc6-dev"},
+		{"no race detector", nil, "go test ./...", "postgresql redis-server chromium nodejs python3 php-cli"},
+		{"empty is unset", []string{databaseVar + "=", redisVar + "="}, "env", "postgresql redis-server chromium nodejs python3 php-cli"},
+		{"own servers", []string{databaseVar + "=x", redisVar + "=x"}, "env", "chromium nodejs python3 php-cli"},
+		{"no browser wanted", []string{databaseVar + "=x", redisVar + "=x", chromiumVar + "="}, "env", "nodejs python3 php-cli"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

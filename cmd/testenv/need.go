@@ -42,7 +42,8 @@ func needs(lookup func(string) (string, bool), command []string) []need {
 	// The products' own verification samples are run as their customers run them.
 	list = append(list,
 		need{"Node, for the receivers' verification samples", []string{"nodejs"}, notOnPath("node")},
-		need{"Python, for the same", []string{"python3"}, notOnPath("python3")})
+		need{"Python, for the same", []string{"python3"}, notOnPath("python3")},
+		need{"PHP, for the same", []string{"php-cli"}, notOnPath("php")})
 	if slices.Contains(command, "-race") {
 		list = append(list, need{"a C compiler for the race detector", []string{"gcc", "libc6-dev"}, noCompiler})
 	}

@@ -112,13 +112,18 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	metrics := fanout.NewMetrics(registry)
 	courier := fanout.NewCourier(a.store, a.directory, subs, client, deliver.NewLanes(cfg.InFlight, nil), deliver.NewRates(a.redis), queue, log, metrics, nil)
 
+	recorder := fanout.NewRecorder(a.store, subs, queue, courier, log, metrics, nil)
+	if !cfg.Roles.Worker {
+		recorder = fanout.NewRecorder(a.store, subs, queue, nil, log, metrics, nil)
+	}
+
 	var next gateway.Next
 	if cfg.Roles.Worker {
 		depth := int64(0)
 		if cfg.RedisURL == "" {
 			depth = embeddedDepth
 		}
-		translator := fanout.NewTranslator(a.store, a.directory, subs, queue, courier, log, metrics, nil)
+		translator := fanout.NewTranslator(recorder, a.directory, log)
 		next = translator
 		reconciler := fanout.NewReconciler(a.store, queue, a.redis, workerName(), depth, log, metrics)
 		a.worker, err = fanout.NewWorker(fanout.WorkerOptions{Translators: cfg.Translators, Couriers: cfg.Couriers, Grace: cfg.Grace}, dial, bell, translator, courier, reconciler, log)
@@ -150,7 +155,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		gateway.Register(a.http, a.directory, acceptor, log, gm)
 	}
 	server, err := api.New(api.Options{
-		Store: a.store, Directory: a.directory, Courier: courier, Queue: queue, Guard: guard, Registry: registry,
+		Store: a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Registry: registry,
 		MonitorRedis: func() redis.UniversalClient { c, _ := dial(); return c },
 		Ready:        a.ready, PublicURL: cfg.PublicURL, MetricsToken: cfg.MetricsToken, SecureCookies: strings.HasPrefix(cfg.PublicURL, "https://"), Log: log,
 	})

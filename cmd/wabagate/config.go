@@ -14,6 +14,7 @@ import (
 
 	"github.com/lmittmann/tint"
 
+	"wabagate/cmd/wabagate/trigger"
 	"wabagate/models"
 )
 
@@ -173,7 +174,7 @@ func loadConfig(environ []string) (Config, error) {
 		}
 		i := slices.IndexFunc(known, func(s setting) bool { return s.key == key })
 		if i < 0 {
-			if strings.HasPrefix(key, "WABAGATE_") && !strings.HasPrefix(key, "WABAGATE_TEST_") {
+			if strings.HasPrefix(key, "WABAGATE_") && !strings.HasPrefix(key, "WABAGATE_TEST_") && key != trigger.KeyVariable {
 				return c, fmt.Errorf("%s is not a setting; see wabagate serve --help for the list", key)
 			}
 			continue

@@ -12,38 +12,53 @@ import (
 
 	"wabagate/cmd/wabagate/simulate"
 	"wabagate/models"
-	"wabagate/waba/simulator"
 )
 
 func simulateCommand() *cobra.Command {
 	var (
 		o                               simulate.Options
-		secret, facts                   string
+		secret, token, mix, facts       string
 		retry, messages, asJSON, silent bool
+		kinds, echoes, history          bool
 		retryFor                        time.Duration
 	)
 	cmd := &cobra.Command{
-		Use:   "simulate --url ADDRESS --secret APP_SECRET",
+		Use:   "simulate --url ADDRESS {--secret APP_SECRET | --onprem TOKEN}",
 		Short: "Play WhatsApp: post signed callbacks to a gateway",
 		Long: `Posts signed callbacks of made-up messages, statuses and errors, as WhatsApp does, and says what was acknowledged.
-What is not answered 200 is sent again at growing intervals. Exits with 1 when anything stayed unacknowledged.`,
+What is not answered 200 is sent again at growing intervals. Exits with 1 when anything stayed unacknowledged.
+
+By itself it sends what a live number sees: texts, media and statuses. --mix all lets in every kind of thing that WhatsApp
+sends, --kind sends one of a kind, and --kinds lists them.`,
 		Example: `  wabagate simulate --url http://localhost:8080/webhooks/cloud/demo --secret … --phone-number-id 600700800900100
-  wabagate simulate --url … --secret … --count 100000 --rate 200 --batch 20 --duplicates 0.2 --shuffle --facts acknowledged.jsonl`,
+  wabagate simulate --url … --secret … --count 100000 --rate 200 --batch 20 --duplicates 0.2 --shuffle --facts acknowledged.jsonl
+  wabagate simulate --url … --secret … --mix all --count 10000 --large
+  wabagate simulate --url … --secret … --kind text --kind edit --kind template_rejected
+  wabagate simulate --url http://localhost:8080 --onprem TOKEN_OF_A_NUMBER`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.Secret = models.Secret(secret)
+			if kinds {
+				return simulate.PrintKinds(cmd.OutOrStdout())
+			}
+			o.Secret, o.OnPremises = models.Secret(secret), models.Secret(token)
+			if err := contradiction(cmd); err != nil {
+				return err
+			}
 			if retry {
 				o.RetryFor = retryFor
 			}
 			if messages {
-				o.Simulator.Mix = simulator.Mix{Messages: 1}
+				mix = "text"
+			}
+			var err error
+			if o.Simulator.Mix, err = simulate.MixOf(mix, echoes, history); err != nil {
+				return err
 			}
 			if !silent {
 				o.Progress, o.Terminal = cmd.ErrOrStderr(), term.IsTerminal(int(os.Stderr.Fd()))
 			}
 			var file *os.File
 			if facts != "" {
-				var err error
 				if file, err = os.Create(facts); err != nil {
 					return fmt.Errorf("--facts: %w", err)
 				}
@@ -67,8 +82,15 @@ What is not answered 200 is sent again at growing intervals. Exits with 1 when a
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.URL, "url", "", "callback address, such as http://localhost:8080/webhooks/cloud/APP (required)")
-	f.StringVar(&secret, "secret", "", "app secret that signs the callbacks (required)")
+	f.StringVar(&o.URL, "url", "", "callback address, such as http://localhost:8080/webhooks/cloud/APP; with --onprem the gateway's address is enough (required)")
+	f.StringVar(&secret, "secret", "", "app secret that signs the callbacks (required without --onprem)")
+	f.StringVar(&token, "onprem", "", "token of a number: post bodies of the On-Premises style to /webhooks/onprem/TOKEN, unsigned")
+	f.StringVar(&mix, "mix", "live", "text: messages of customers; live: with statuses, as on a live number; all: every kind of thing")
+	f.StringArrayVar(&o.Kinds, "kind", nil, "send one of this kind instead of a mix; repeatable, in this order; all for one of each")
+	f.BoolVar(&kinds, "kinds", false, "list every kind and what it is about; send nothing")
+	f.BoolVar(&echoes, "echoes", false, "add what the business writes on its phone; part of --mix all")
+	f.BoolVar(&history, "history", false, "add past messages of the phone; part of --mix all")
+	f.BoolVar(&o.Large, "large", false, "make one callback in a hundred, the first included, a body of 3 MB")
 	f.StringVar(&o.Simulator.PhoneNumberID, "phone-number-id", "", "the platform's id of the number (default that of the demo)")
 	f.StringVar(&o.Simulator.DisplayPhoneNumber, "display-number", "", "the number itself, digits (default that of the demo)")
 	f.StringVar(&o.Simulator.WABAID, "waba-id", "", "the WhatsApp business account (default that of the demo)")
@@ -80,16 +102,32 @@ What is not answered 200 is sent again at growing intervals. Exits with 1 when a
 	f.BoolVar(&o.Shuffle, "shuffle", false, "let callbacks overtake each other")
 	f.IntVar(&o.Simulator.Contacts, "contacts", 200, "customers who write")
 	f.Uint64Var(&o.Simulator.Seed, "seed", 1, "of the random numbers; the ids differ from run to run all the same")
-	f.BoolVar(&messages, "messages-only", false, "no statuses and errors")
+	f.BoolVar(&messages, "messages-only", false, "the same as --mix text")
 	f.BoolVar(&retry, "retry", true, "send again what is not answered 200")
 	f.DurationVar(&retryFor, "retry-for", time.Minute, "how long one callback is sent again")
 	f.StringVar(&facts, "facts", "", "file that gets one JSON line for each acknowledged fact, at once")
 	f.BoolVar(&silent, "quiet", false, "no progress")
 	f.BoolVar(&asJSON, "json", false, "print the tally as JSON")
-	for _, name := range []string{"url", "secret"} {
-		_ = cmd.MarkFlagRequired(name) // fails only for a flag that is not there
-	}
 	return cmd
+}
+
+// contradiction finds flags that were given and would mean nothing beside others.
+func contradiction(cmd *cobra.Command) error {
+	for _, c := range []struct {
+		flag, why string
+		others    []string
+	}{
+		{"kind", "one of each kind is sent, and nothing else", []string{"count", "mix", "messages-only", "echoes", "history"}},
+		{"onprem", "the On-Premises style has a mix of its own", []string{"mix", "messages-only", "echoes", "history"}},
+		{"messages-only", "it stands for --mix text", []string{"mix"}},
+	} {
+		for _, other := range c.others {
+			if given := cmd.Flags().Changed; given(c.flag) && given(other) {
+				return fmt.Errorf("--%s does not go with --%s: %s", other, c.flag, c.why)
+			}
+		}
+	}
+	return nil
 }
 
 func sayTally(w io.Writer, t simulate.Tally, asJSON bool) error {

@@ -21,6 +21,8 @@ func TestManners(t *testing.T) {
 		{"twabot", map[int]int{200: success, 201: none, 204: none, 400: none}, 9, usual, false},
 		{"platform", map[int]int{200: success, 202: success, 302: none, 401: none}, 9, usual, false},
 		{"awalchat", map[int]int{200: success, 204: success, 400: final, 401: final, 403: none, 404: none, 503: none}, 5, 7*time.Hour + 21*time.Minute, true},
+		{"digest", map[int]int{200: success, 299: success, 302: none, 400: none, 401: none}, 9, usual, false},
+		{"onprem", map[int]int{200: success, 201: none, 204: none, 400: none, 500: none}, 9, usual, false},
 		{"cloud", map[int]int{200: success, 204: success, 300: none, 400: none}, 9, usual, false},
 	} {
 		m := mustLookup(t, c.dialect).Manners

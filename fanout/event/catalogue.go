@@ -1,13 +1,10 @@
 package event
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
-// Type is an entry of the catalogue: one event type, or a family of them.
+// Type is an entry of the catalogue: one event type.
 type Type struct {
-	// Name is the type, or ends in ".*" for a family that stands for one type each of the platform's other fields.
+	// Name is how events carry it, such as "message.received".
 	Name string
 	// Description says in one line when such an event happens.
 	Description string
@@ -17,7 +14,8 @@ type Type struct {
 	Field string
 	// Emitted is false for what can be subscribed to but is not yet made by this version.
 	Emitted bool
-	// Derived events are the gateway's own conclusions. They have no upstream form, so raw dialects do not speak them.
+	// Derived events are the gateway's own conclusions. Raw dialects do not promise them: they speak only those that came
+	// in an envelope of the platform after all, such as a payment that changed an order.
 	Derived bool
 }
 
@@ -25,38 +23,91 @@ type Type struct {
 var catalogue = [...]Type{
 	{Name: MessageReceived, Description: "A customer sent anything: text, media, location, contacts, an interactive reply, an order, a reaction.",
 		Aliases: []string{"message.incoming"}, Field: "messages", Emitted: true},
-	{Name: "message.edited", Description: "A customer edited a message.", Field: "messages"},
-	{Name: "message.deleted", Description: "A customer revoked a message.", Field: "messages"},
-	{Name: "message.sent", Description: "An agent, the system, the API, a broadcast or the phone app sent a message."},
+	{Name: MessageEdited, Description: "A message was edited by whoever sent it.", Field: "messages", Emitted: true},
+	{Name: MessageDeleted, Description: "A message was deleted for everyone by whoever sent it.", Field: "messages", Emitted: true},
+	{Name: MessageSent, Description: "An agent, the system, the API, a broadcast or the phone app sent a message.", Field: "smb_message_echoes", Emitted: true},
 	{Name: MessageReport, Description: "The status of a message that was sent: sent, delivered, read, played, or failed with the error.",
 		Aliases: []string{"message.status.updated"}, Field: "messages", Emitted: true},
-	{Name: "ai.replied", Description: "The AI sent a message.", Derived: true},
-	{Name: ConversationCreated, Description: "A customer wrote to a number for the first time; comes with the first message.", Emitted: true, Derived: true},
-	{Name: "conversation.updated", Description: "Status, labels, note, assignee or service window of a conversation changed.", Derived: true},
+	{Name: AIReplied, Description: "The AI sent a message.", Emitted: true, Derived: true},
+	{Name: ConversationCreated, Description: "The first message between a customer and a number; comes with it.", Emitted: true, Derived: true},
+	{Name: ConversationUpdated, Description: "Status, labels, note or assignee of a conversation changed, or its service window opened again.", Emitted: true, Derived: true},
+	{Name: ConversationControl, Description: "Another app or a person took over a conversation, or handed it back.", Field: "messaging_handovers", Emitted: true},
+	{Name: ConversationContext, Description: "The platform handed over a summary of the conversation so far.", Field: "messages", Emitted: true},
 	{Name: ContactCreated, Description: "A contact is new.", Emitted: true, Derived: true},
 	{Name: ContactUpdated, Description: "Name, phone, username or business-scoped user id of a contact changed.", Emitted: true, Derived: true},
-	{Name: "order.created", Description: "A customer sent a cart.", Derived: true},
-	{Name: "order.status.updated", Description: "The status of an order changed.", Derived: true},
-	{Name: "form.submitted", Description: "A customer completed a Flow; comes with its fields.", Derived: true},
-	{Name: "broadcast.progress", Description: "How far a running broadcast is, every few seconds.", Derived: true},
-	{Name: "broadcast.completed", Description: "Every recipient of a broadcast reached sent or failed.", Derived: true},
+	{Name: ContactSynced, Description: "The phone app added a contact to its address book, changed or removed it.", Field: "smb_app_state_sync", Emitted: true},
+	{Name: OrderCreated, Description: "A customer sent a cart.", Emitted: true, Derived: true},
+	{Name: OrderStatusUpdated, Description: "The status or the payment of an order changed.", Field: "messages", Emitted: true, Derived: true},
+	{Name: FormSubmitted, Description: "A customer completed a Flow or an address form; comes with its fields.", Emitted: true, Derived: true},
+	{Name: BroadcastProgress, Description: "How far a running broadcast is, every few seconds.", Emitted: true, Derived: true},
+	{Name: BroadcastCompleted, Description: "Every recipient of a broadcast reached sent or failed.", Emitted: true, Derived: true},
 	{Name: ErrorReported, Description: "The platform reported an error that belongs to no message.", Field: "messages", Emitted: true},
-	{Name: "template.*", Description: "Status, quality, category or components of a message template changed."},
-	{Name: "number.*", Description: "Name, quality, limits or settings of a number changed."},
-	{Name: "account.*", Description: "The platform reviewed, restricted, alerted or changed the account."},
-	{Name: "flow.*", Description: "Status or health of a Flow changed."},
-	{Name: "user.preferences.updated", Description: "A customer stopped or resumed marketing messages."},
-	{Name: "call.*", Description: "A call was offered, answered or ended."},
-	{Name: "group.*", Description: "A group was made, changed or closed, or its participants changed."},
-	{Name: "history.*", Description: "Past messages arrived from the phone app."},
-	{Name: "webhook.disabled", Description: "A webhook was turned off after failing for days.", Derived: true},
-	{Name: "webhook.recovered", Description: "A webhook that failed works again.", Derived: true},
-	{Name: "delivery.exhausted", Description: "A delivery failed for the last time.", Derived: true},
-	{Name: "upstream.silent", Description: "The platform sent nothing for longer than usual.", Derived: true},
+	{Name: TemplateStatusUpdated, Description: "A template was approved, rejected, paused, disabled or deleted.", Field: "message_template_status_update", Emitted: true},
+	{Name: TemplateQualityUpdated, Description: "The quality of a template changed.", Field: "message_template_quality_update", Emitted: true},
+	{Name: TemplateComponentsUpdated, Description: "The components of a template changed.", Field: "message_template_components_update", Emitted: true},
+	{Name: TemplateCategoryUpdated, Description: "The category of a template has changed.", Field: "template_category_update", Emitted: true},
+	{Name: TemplateCategoryAnnounced, Description: "The category of a template is going to change in a day.", Field: "template_category_update", Emitted: true},
+	{Name: TemplateCategoryDetected, Description: "The platform found a template in the wrong category.", Field: "template_correct_category_detection", Emitted: true},
+	{Name: NumberNameUpdated, Description: "The display name of a number was approved, rejected or deferred.", Field: "phone_number_name_update", Emitted: true},
+	{Name: NumberQualityUpdated, Description: "Quality, messaging limit or throughput of a number changed.", Field: "phone_number_quality_update", Emitted: true},
+	{Name: NumberUsernameUpdated, Description: "The username of a number was approved, reserved or deleted.", Field: "business_username_updates", Emitted: true},
+	{Name: NumberSettingsUpdated, Description: "Settings of a number changed, such as calling.", Field: "account_settings_update", Emitted: true},
+	{Name: NumberSecurityUpdated, Description: "The PIN of a number was changed or asked to be reset.", Field: "security", Emitted: true},
+	{Name: AccountUpdated, Description: "The account was restricted, banned, connected, disconnected or verified.", Field: "account_update", Emitted: true},
+	{Name: AccountReviewed, Description: "The platform reviewed the account.", Field: "account_review_update", Emitted: true},
+	{Name: AccountAlerted, Description: "The platform raised an alert about the account or one of its numbers.", Field: "account_alerts", Emitted: true},
+	{Name: AccountCapabilityUpdated, Description: "The limits of the account changed.", Field: "business_capability_update", Emitted: true},
+	{Name: AccountStatusUpdated, Description: "The status of the business changed.", Field: "business_status_update", Emitted: true},
+	{Name: AccountSolutionUpdated, Description: "A partner solution changed.", Field: "partner_solutions", Emitted: true},
+	{Name: AccountPaymentUpdated, Description: "A payment configuration of the account changed.", Field: "payment_configuration_update", Emitted: true},
+	{Name: FlowStatusUpdated, Description: "A Flow was published, deprecated, blocked or throttled.", Field: "flows", Emitted: true},
+	{Name: FlowHealthUpdated, Description: "Error rate, latency or availability of a Flow crossed a threshold.", Field: "flows", Emitted: true},
+	{Name: FlowVersionExpires, Description: "The version of a Flow is about to expire.", Field: "flows", Emitted: true},
+	{Name: FlowUpdated, Description: "Something else about a Flow changed.", Field: "flows", Emitted: true},
+	{Name: UserPreferencesUpdated, Description: "A customer stopped or resumed marketing messages.", Field: "user_preferences", Emitted: true},
+	{Name: UserIDUpdated, Description: "The business-scoped user id of a customer changed.", Field: "user_id_update", Emitted: true},
+	{Name: UserProfileUpdated, Description: "The profile of a customer changed.", Field: "consumer_profile", Emitted: true},
+	{Name: UserActionRecorded, Description: "A customer clicked a link of a marketing message.", Field: "messages", Emitted: true},
+	{Name: TrackingRecorded, Description: "The platform recorded a step of a tracked link.", Field: "tracking_events", Emitted: true},
+	{Name: ConversionDetected, Description: "The platform found a lead or a purchase in a conversation.", Field: "automatic_events", Emitted: true},
+	{Name: CampaignStatusUpdated, Description: "The status of a marketing campaign changed.", Field: "campaign_status_update", Emitted: true},
+	{Name: CallConnected, Description: "A call is offered or connected.", Field: "calls", Emitted: true},
+	{Name: CallEnded, Description: "A call ended.", Field: "calls", Emitted: true},
+	{Name: CallCreated, Description: "A call was created.", Field: "calls", Emitted: true},
+	{Name: CallRecorded, Description: "The recording of a call is available.", Field: "calls", Emitted: true},
+	{Name: CallTranscribed, Description: "The transcription of a call is available.", Field: "calls", Emitted: true},
+	{Name: CallStatusUpdated, Description: "A call of the business rings, was accepted or rejected.", Field: "calls", Emitted: true},
+	{Name: CallUpdated, Description: "Something else about a call changed.", Field: "calls", Emitted: true},
+	{Name: GroupCreated, Description: "A group was made.", Field: "group_lifecycle_update", Emitted: true},
+	{Name: GroupDeleted, Description: "A group was deleted.", Field: "group_lifecycle_update", Emitted: true},
+	{Name: GroupParticipantsAdded, Description: "Participants joined a group.", Field: "group_participants_update", Emitted: true},
+	{Name: GroupParticipantsRemoved, Description: "Participants left a group.", Field: "group_participants_update", Emitted: true},
+	{Name: GroupJoinRequested, Description: "Somebody asked to join a group.", Field: "group_participants_update", Emitted: true},
+	{Name: GroupJoinRevoked, Description: "Somebody took back the wish to join a group.", Field: "group_participants_update", Emitted: true},
+	{Name: GroupSettingsUpdated, Description: "Subject, description or picture of a group changed.", Field: "group_settings_update", Emitted: true},
+	{Name: GroupSuspended, Description: "A group was suspended.", Field: "group_status_update", Emitted: true},
+	{Name: GroupUnsuspended, Description: "A group is no longer suspended.", Field: "group_status_update", Emitted: true},
+	{Name: GroupFailed, Description: "Something the business wanted of a group could not be done; says why.", Field: "group_settings_update", Emitted: true},
+	{Name: GroupUpdated, Description: "Something else about a group changed.", Field: "group_settings_update", Emitted: true},
+	{Name: HistoryMessage, Description: "A past message arrived from the phone app.", Field: "history", Emitted: true},
+	{Name: HistoryProgress, Description: "A chunk of the past arrived from the phone app.", Field: "history", Emitted: true},
+	{Name: HistoryDeclined, Description: "The business does not share its past messages.", Field: "history", Emitted: true},
+	{Name: StandbyReceived, Description: "A message or status of a conversation that another app handles; not to be answered.", Field: "standby", Emitted: true},
+	{Name: WebhookDisabled, Description: "A webhook was turned off after failing for days.", Derived: true},
+	{Name: WebhookRecovered, Description: "A webhook that failed works again.", Derived: true},
+	{Name: DeliveryExhausted, Description: "A delivery failed for the last time.", Derived: true},
+	{Name: UpstreamSilent, Description: "The platform sent nothing for longer than usual.", Derived: true},
 	{Name: UpstreamUnrecognized, Description: "Something this version does not know arrived; comes as it was.", Field: "messages", Emitted: true},
 }
 
-// Catalogue lists every type and family that can be subscribed to. The list is the caller's to keep.
+// spellings are the fields that the platform's own pages spell in two ways, with the spelling that the catalogue uses.
+var spellings = map[string]string{
+	"business_username_update": "business_username_updates",
+	"group_participant_update": "group_participants_update",
+}
+
+// Catalogue lists every type that there is, in the order in which they are shown to people. The list is the caller's to
+// keep.
 func Catalogue() []Type {
 	all := slices.Clone(catalogue[:])
 	for i := range all {
@@ -65,18 +116,13 @@ func Catalogue() []Type {
 	return all
 }
 
-// Lookup finds the catalogue's entry for an event's type: its own, or that of its family.
+// Lookup finds an event type by its name; an alias is none.
 func Lookup(typ string) (Type, bool) {
-	for _, t := range catalogue {
-		if t.Name == typ || t.family() && len(typ) > len(t.prefix()) && strings.HasPrefix(typ, t.prefix()) {
-			t.Aliases = slices.Clone(t.Aliases)
-			return t, true
-		}
+	i := slices.IndexFunc(catalogue[:], func(t Type) bool { return t.Name == typ })
+	if i < 0 {
+		return Type{}, false
 	}
-	return Type{}, false
+	t := catalogue[i]
+	t.Aliases = slices.Clone(t.Aliases)
+	return t, true
 }
-
-func (t Type) family() bool { return strings.HasSuffix(t.Name, ".*") }
-
-// prefix is what the types of a family begin with, the last dot included.
-func (t Type) prefix() string { return strings.TrimSuffix(t.Name, "*") }

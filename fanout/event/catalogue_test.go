@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"wabagate/fanout/event"
+	"wabagate/waba"
 )
 
 func TestCatalogueIsUnambiguous(t *testing.T) {
@@ -29,16 +30,37 @@ func TestCatalogueIsUnambiguous(t *testing.T) {
 }
 
 func TestCatalogueKnowsWhatIsEmitted(t *testing.T) {
-	emitted := map[string]bool{event.MessageReceived: true, event.MessageReport: true, event.ConversationCreated: true,
-		event.ContactCreated: true, event.ContactUpdated: true, event.ErrorReported: true, event.UpstreamUnrecognized: true}
+	silent := map[string]bool{event.WebhookDisabled: true, event.WebhookRecovered: true, event.DeliveryExhausted: true, event.UpstreamSilent: true}
 	for _, typ := range event.Catalogue() {
-		if typ.Emitted != emitted[typ.Name] {
+		if typ.Emitted == silent[typ.Name] {
 			t.Errorf("%s: emitted %v", typ.Name, typ.Emitted)
 		}
-		delete(emitted, typ.Name)
+		delete(silent, typ.Name)
 	}
-	if len(emitted) > 0 {
-		t.Errorf("not listed: %v", emitted)
+	if len(silent) > 0 {
+		t.Errorf("not listed: %v", silent)
+	}
+}
+
+// Every field that this version understands leads to an event, so that raw dialects can subscribe to it.
+func TestCatalogueHasEveryField(t *testing.T) {
+	for _, field := range waba.Fields() {
+		if _, ok := event.Resolve(field); !ok {
+			t.Errorf("no type has the field %s", field)
+		}
+	}
+	for _, typ := range event.Catalogue() {
+		if typ.Field != "" && !waba.KnownField(typ.Field) {
+			t.Errorf("%s has the unknown field %s", typ.Name, typ.Field)
+		}
+	}
+}
+
+func TestLookupOfWhatIsNoType(t *testing.T) {
+	for _, name := range []string{"", "*", "message.*", "message", "message.incoming", "messages", "template.paused"} {
+		if typ, ok := event.Lookup(name); ok {
+			t.Errorf("Lookup(%q) = %q", name, typ.Name)
+		}
 	}
 }
 
@@ -59,7 +81,14 @@ func TestResolve(t *testing.T) {
 		"order.status.*":           "order.status.*",
 		"template.*":               "template.*",
 		"user.preferences.updated": "user.preferences.updated",
+		"group.join_request.*":     "group.join_request.*",
+		"group.join_request.c*":    "",
 		"messages":                 "messages",
+		"smb_message_echoes":       "smb_message_echoes",
+		"flows":                    "flows",
+		"business_username_update": "business_username_updates",
+		"group_participant_update": "group_participants_update",
+		"message_echoes":           "",
 		"":                         "",
 		".*":                       "",
 		"**":                       "",
@@ -82,12 +111,17 @@ func TestResolve(t *testing.T) {
 func TestSet(t *testing.T) {
 	for _, c := range []struct{ subscriptions, has, hasNot string }{
 		{"", "", "message.received webhook.disabled"},
-		{"*", "message.received webhook.disabled template.paused upstream.unrecognized", ""},
+		{"*", "message.received webhook.disabled template.quality.updated upstream.unrecognized a.later.version", ""},
 		{"message.*", "message.received message.report message.sent", "conversation.created messages.x"},
 		{"message.incoming", "message.received", "message.report message.incoming"},
 		{"message.status.updated contact.created", "message.report contact.created", "message.received contact.updated"},
-		{"template.*", "template.paused template.sample", "templates flow.sample"},
-		{"messages", "message.received message.report message.edited error.reported upstream.unrecognized", "conversation.created order.created message.sent"},
+		{"template.*", "template.status.updated template.category.announced", "templates template. template.paused flow.updated"},
+		{"group.join_request.*", "group.join_request.created group.join_request.revoked", "group.created group.join_request"},
+		{"messages", "message.received message.report message.edited error.reported upstream.unrecognized order.status.updated",
+			"conversation.created order.created message.sent"},
+		{"smb_message_echoes", "message.sent", "message.received smb_message_echoes"},
+		{"flows calls", "flow.updated flow.health.updated call.connected call.status.updated", "template.status.updated group.created"},
+		{"group_participant_update", "group.participants.added group.join_request.created", "group.created"},
 		{"nonsense message.unheard", "", "nonsense message.unheard message.received"},
 		{"order.status.*", "order.status.updated", "order.created"},
 	} {

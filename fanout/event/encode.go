@@ -2,6 +2,7 @@ package event
 
 import (
 	"encoding/json"
+	"math"
 	"strconv"
 	"time"
 
@@ -45,6 +46,15 @@ func (o *object) number(name string, value int64, always bool) {
 	}
 }
 
+// amount writes a member as JavaScript prints a double. JSON has no word for what is not a number: it is written as 0.
+func (o *object) amount(name string, value float64) {
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		value = 0
+	}
+	var room [32]byte
+	o.raw(name, strconv.AppendFloat(room[:0], value, 'e', -1, 64))
+}
+
 func (o *object) flag(name string, value bool) {
 	if value {
 		o.key(name)
@@ -55,6 +65,12 @@ func (o *object) flag(name string, value bool) {
 func (o *object) moment(name string, t time.Time) {
 	o.key(name)
 	o.dst = t.UTC().AppendFormat(o.dst, `"`+timeLayout+`"`)
+}
+
+func (o *object) optionalMoment(name string, t *Time) {
+	if t != nil {
+		o.moment(name, t.Time)
+	}
 }
 
 func (o *object) raw(name string, value json.RawMessage) {
@@ -74,6 +90,21 @@ func (o *object) nested(members func()) {
 	o.dst, o.more = append(o.dst, '{'), false
 	members()
 	o.dst, o.more = append(o.dst, '}'), true
+}
+
+func (o *object) texts(name string, list []string) {
+	if len(list) == 0 {
+		return
+	}
+	o.key(name)
+	o.dst = append(o.dst, '[')
+	for i, text := range list {
+		if i > 0 {
+			o.dst = append(o.dst, ',')
+		}
+		o.dst = canon.AppendString(o.dst, text)
+	}
+	o.dst = append(o.dst, ']')
 }
 
 func (o *object) errors(name string, list []Error) {
@@ -121,10 +152,7 @@ func (d *Data) write(o *object) {
 		})
 	}
 	if v := d.Conversation; v != nil {
-		o.object("conversation", func() {
-			o.number("id", v.ID, true)
-			o.moment("created_at", v.CreatedAt.Time)
-		})
+		o.object("conversation", func() { v.write(o) })
 	}
 	if m := d.Message; m != nil {
 		o.object("message", func() { m.write(o) })
@@ -135,9 +163,36 @@ func (d *Data) write(o *object) {
 	if e := d.Error; e != nil {
 		o.object("error", func() { e.write(o) })
 	}
+	if v := d.Order; v != nil {
+		o.object("order", func() { v.write(o) })
+	}
+	if f := d.Form; f != nil {
+		o.object("form", func() { f.write(o) })
+	}
+	if b := d.Broadcast; b != nil {
+		o.object("broadcast", func() { b.write(o) })
+	}
+	if w := d.Webhook; w != nil {
+		o.object("webhook", func() { w.write(o) })
+	}
+	if v := d.Delivery; v != nil {
+		o.object("delivery", func() { v.write(o) })
+	}
+	o.raw("previous", d.Previous)
 	o.text("field", d.Field, false)
+	o.raw("value", d.Value)
 	o.text("reason", d.Reason, false)
 	o.raw("raw", d.Raw)
+}
+
+func (v *Conversation) write(o *object) {
+	o.number("id", v.ID, true)
+	o.moment("created_at", v.CreatedAt.Time)
+	o.text("status", v.Status, false)
+	o.optionalMoment("window_expires_at", v.WindowExpiresAt)
+	o.texts("labels", v.Labels)
+	o.text("note", v.Note, false)
+	o.text("assignee", v.Assignee, false)
 }
 
 func (m *Message) write(o *object) {
@@ -160,6 +215,25 @@ func (m *Message) write(o *object) {
 			o.text("url", f.URL, false)
 		})
 	}
+	if c := m.Choice; c != nil {
+		o.object("choice", func() {
+			o.text("kind", c.Kind, true)
+			o.text("id", c.ID, false)
+			o.text("title", c.Title, false)
+			o.text("description", c.Description, false)
+		})
+	}
+	if r := m.Reaction; r != nil {
+		o.object("reaction", func() {
+			o.text("message_id", r.MessageID, true)
+			o.text("emoji", r.Emoji, false)
+			o.flag("removed", r.Removed)
+		})
+	}
+	o.text("revision_id", m.RevisionID, false)
+	o.text("sent_by", m.SentBy, false)
+	o.text("tracking", m.Tracking, false)
+	o.text("history_status", m.HistoryStatus, false)
 	o.moment("timestamp", m.Timestamp.Time)
 	o.text("group_id", m.GroupID, false)
 	o.text("reply_to", m.ReplyTo, false)
@@ -177,6 +251,7 @@ func (s *Status) write(o *object) {
 	o.text("recipient_id", s.RecipientID, false)
 	o.text("recipient_user_id", s.RecipientUserID, false)
 	o.text("participant_id", s.ParticipantID, false)
+	o.text("participant_user_id", s.ParticipantUser, false)
 	o.moment("timestamp", s.Timestamp.Time)
 	o.text("tracking", s.Tracking, false)
 	o.raw("pricing", s.Pricing)
@@ -190,4 +265,61 @@ func (e *Error) write(o *object) {
 	o.text("message", e.Message, false)
 	o.text("details", e.Details, false)
 	o.text("href", e.Href, false)
+	o.text("action", e.Action, false)
+	o.text("advice", e.Advice, false)
+}
+
+func (v *Order) write(o *object) {
+	o.number("id", v.ID, true)
+	o.text("reference", v.Reference, false)
+	o.text("message_id", v.MessageID, false)
+	o.text("status", v.Status, true)
+	o.text("payment_status", v.PaymentStatus, false)
+	o.text("catalog_id", v.CatalogID, false)
+	o.text("text", v.Text, false)
+	o.raw("items", v.Items)
+	o.amount("total", v.Total)
+	o.text("currency", v.Currency, false)
+	o.moment("created_at", v.CreatedAt.Time)
+	o.moment("updated_at", v.UpdatedAt.Time)
+	o.raw("payment", v.Payment)
+	o.text("payment_message_id", v.PaymentMessageID, false)
+}
+
+func (f *Form) write(o *object) {
+	o.text("message_id", f.MessageID, true)
+	o.text("name", f.Name, false)
+	o.text("flow_token", f.FlowToken, false)
+	o.text("body", f.Body, false)
+	o.raw("fields", f.Fields)
+	o.text("response", f.Response, false)
+}
+
+func (b *Broadcast) write(o *object) {
+	o.number("id", b.ID, true)
+	o.text("reference", b.Reference, false)
+	o.text("name", b.Name, false)
+	o.text("template_name", b.TemplateName, false)
+	o.text("status", b.Status, true)
+	o.number("total_recipients", b.TotalRecipients, true)
+	o.number("sent", b.Sent, true)
+	o.number("delivered", b.Delivered, true)
+	o.number("read", b.Read, true)
+	o.number("failed", b.Failed, true)
+	o.moment("started_at", b.StartedAt.Time)
+	o.optionalMoment("completed_at", b.CompletedAt)
+}
+
+func (w *Webhook) write(o *object) {
+	o.number("id", w.ID, true)
+	o.text("name", w.Name, true)
+	o.text("url", w.URL, true)
+	o.number("fail_count", w.FailCount, false)
+}
+
+func (v *Delivery) write(o *object) {
+	o.text("id", v.ID, true)
+	o.text("event_id", v.EventID, true)
+	o.text("event_type", v.EventType, true)
+	o.number("attempts", v.Attempts, true)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"reflect"
 	"testing"
 	"time"
@@ -29,6 +30,8 @@ func fill(v reflect.Value, depth int) {
 		v.SetString(fmt.Sprintf("%d مرحبا 👋 <b>&\"\\/\u2028\n\x00\x7f\xff", depth))
 	case reflect.Int64:
 		v.SetInt(int64(depth) + 1)
+	case reflect.Float64:
+		v.SetFloat(1250.75)
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Slice:
@@ -39,6 +42,18 @@ func fill(v reflect.Value, depth int) {
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		fill(v.Index(0), depth)
 	}
+}
+
+// partly is the i-th part of the data with one of its fields at a time.
+func partly(full Data, i int) []Data {
+	part := reflect.ValueOf(full).Field(i).Elem()
+	all := make([]Data, part.NumField())
+	for j := range all {
+		p := reflect.New(part.Type())
+		p.Elem().Field(j).Set(part.Field(j))
+		reflect.ValueOf(&all[j]).Elem().Field(i).Set(p)
+	}
+	return all
 }
 
 // The writer and encoding/json with canon behind it make the same of the same data: with every field set, with every
@@ -55,6 +70,7 @@ func TestDataIsWrittenAsEncodingJSONWould(t *testing.T) {
 			var empty Data
 			reflect.ValueOf(&empty).Elem().Field(i).Set(reflect.New(f.Type().Elem()))
 			cases = append(cases, empty)
+			cases = append(cases, partly(full, i)...)
 		}
 	}
 	for i, d := range cases {
@@ -69,6 +85,25 @@ func TestDataIsWrittenAsEncodingJSONWould(t *testing.T) {
 		if !bytes.Equal(got, want) {
 			t.Errorf("case %d\n got %s\nwant %s", i, got, want)
 		}
+	}
+}
+
+func TestAmountsAreWrittenAsJavaScriptWould(t *testing.T) {
+	for in, want := range map[float64]string{
+		0: "0", math.Copysign(0, -1): "0", 1250: "1250", 1250.5: "1250.5", 0.30000000000000004: "0.30000000000000004", -7.25: "-7.25", 1e20: "100000000000000000000",
+		1e21: "1e+21", 1e-6: "0.000001", 1e-7: "1e-7", 123456789012345680: "123456789012345680", math.MaxFloat64: "1.7976931348623157e+308",
+		math.Inf(1): "0", math.Inf(-1): "0",
+	} {
+		got, err := appendData(nil, Data{Order: &Order{Total: in}})
+		if err != nil || !bytes.Contains(got, []byte(`,"total":`+want+`,`)) {
+			t.Errorf("%v: %s, %v", in, got, err)
+		}
+		if again, err := canon.Append(nil, got); err != nil || !bytes.Equal(again, got) {
+			t.Errorf("%v is not canonical: %s, %v", in, again, err)
+		}
+	}
+	if got, err := appendData(nil, Data{Order: &Order{Total: math.NaN()}}); err != nil || !bytes.Contains(got, []byte(`,"total":0,`)) {
+		t.Errorf("NaN: %s, %v", got, err)
 	}
 }
 

@@ -16,17 +16,6 @@ import (
 // APIVersion names the shape of the default dialect's payload. It changes only when a receiver would have to.
 const APIVersion = "2026-11-01"
 
-// The event types that the translation of callbacks emits.
-const (
-	MessageReceived      = "message.received"
-	MessageReport        = "message.report"
-	ConversationCreated  = "conversation.created"
-	ContactCreated       = "contact.created"
-	ContactUpdated       = "contact.updated"
-	ErrorReported        = "error.reported"
-	UpstreamUnrecognized = "upstream.unrecognized"
-)
-
 // Event is one thing that happened, as kept and as delivered.
 type Event struct {
 	// ID is "evt_" and 32 hex digits, the same for ever for the same fact.
@@ -44,6 +33,8 @@ type Event struct {
 	// Upstream is the Cloud API envelope that holds just this fact, canonical JSON; empty for an event that the
 	// gateway derived itself, which the raw dialects do not deliver.
 	Upstream json.RawMessage
+	// Digest is the snapshot of the conversation for digest webhooks, see dialect.Digest; empty where none was made.
+	Digest json.RawMessage
 }
 
 // Data is everything the gateway knows about an event. Absent parts are nil and leave no key behind.
@@ -57,8 +48,19 @@ type Data struct {
 	Message      *Message      `json:"message,omitempty"`
 	Status       *Status       `json:"status,omitempty"`
 	Error        *Error        `json:"error,omitempty"`
-	// Field and Raw carry what was not recognised: the upstream field and the value (or element) as it came.
-	Field  string          `json:"field,omitempty"`
+	Order        *Order        `json:"order,omitempty"`
+	Form         *Form         `json:"form,omitempty"`
+	Broadcast    *Broadcast    `json:"broadcast,omitempty"`
+	Webhook      *Webhook      `json:"webhook,omitempty"`
+	Delivery     *Delivery     `json:"delivery,omitempty"`
+	// Previous holds, by name, what changed and what it was before: {"name":"Ada"}, {"status":"open"}. Only on events
+	// that tell of a change, and only where the gateway knew the value before.
+	Previous json.RawMessage `json:"previous,omitempty"`
+	// Field is the upstream field of what is not about messages, Value what it said in the platform's own words: the
+	// whole value, or the one element of it that the event is about.
+	Field string          `json:"field,omitempty"`
+	Value json.RawMessage `json:"value,omitempty"`
+	// Reason and Raw carry what was not recognised: why, and the value (or element) as it came.
 	Reason string          `json:"reason,omitempty"`
 	Raw    json.RawMessage `json:"raw,omitempty"`
 }
@@ -81,21 +83,40 @@ type Contact struct {
 	Username     string `json:"username,omitempty"`
 }
 
-// Conversation is the thread of one contact on one number.
+// Conversation is the thread of one contact on one number, as it stood after the event.
 type Conversation struct {
-	ID        int64 `json:"id"`
-	CreatedAt Time  `json:"created_at"`
+	ID        int64  `json:"id"`
+	CreatedAt Time   `json:"created_at"`
+	Status    string `json:"status,omitempty"` // open or closed
+	// WindowExpiresAt is when the customer service window closes: 24 hours after the customer's last message. Until then
+	// free-form messages may be sent. Nil: the customer has not written yet.
+	WindowExpiresAt *Time    `json:"window_expires_at,omitempty"`
+	Labels          []string `json:"labels,omitempty"`
+	Note            string   `json:"note,omitempty"`
+	Assignee        string   `json:"assignee,omitempty"`
 }
 
 // Message is one message, in either direction.
 type Message struct {
-	ID        string `json:"id"` // the wamid
+	ID        string `json:"id"` // the wamid; on message.edited and message.deleted that of the message they are about
 	Direction string `json:"direction"`
 	From      string `json:"from,omitempty"`
 	To        string `json:"to,omitempty"`
 	Type      string `json:"type"`
-	Text      string `json:"text,omitempty"` // the body, or the caption of a media message
-	Media     *Media `json:"media,omitempty"`
+	// Text is what a person would read: the body, the caption of a file, the title of the button or row that was chosen,
+	// the text of an order, the emoji of a reaction.
+	Text     string    `json:"text,omitempty"`
+	Media    *Media    `json:"media,omitempty"`
+	Choice   *Choice   `json:"choice,omitempty"`
+	Reaction *Reaction `json:"reaction,omitempty"`
+	// RevisionID is the wamid of the edit or of the revocation; empty on others.
+	RevisionID string `json:"revision_id,omitempty"`
+	// SentBy says who sent an outbound message: agent, system, api, app, broadcast or ai. Empty on inbound ones.
+	SentBy   string `json:"sent_by,omitempty"`
+	Tracking string `json:"tracking,omitempty"` // biz_opaque_callback_data of an outbound message
+	// HistoryStatus is where an old message stood when the phone app handed it over: SENT, DELIVERED, READ, PLAYED, PENDING
+	// or ERROR. Only on history.message.
+	HistoryStatus string `json:"history_status,omitempty"`
 	// Timestamp is the upstream clock.
 	Timestamp Time   `json:"timestamp"`
 	GroupID   string `json:"group_id,omitempty"`
@@ -121,6 +142,83 @@ type Media struct {
 	URL      string `json:"url,omitempty"` // upstream's own, dead after five minutes
 }
 
+// Choice is the button or row that a customer chose: of a template (type button), or of an interactive message.
+type Choice struct {
+	Kind        string `json:"kind"` // button, button_reply, list_reply, or call_permission_reply with accept or reject as the id
+	ID          string `json:"id,omitempty"`
+	Title       string `json:"title,omitempty"`
+	Description string `json:"description,omitempty"`
+}
+
+// Reaction is an emoji on another message.
+type Reaction struct {
+	MessageID string `json:"message_id"`
+	Emoji     string `json:"emoji,omitempty"`
+	Removed   bool   `json:"removed,omitempty"`
+}
+
+// Order is what a customer ordered, or what a business asked to be paid for.
+type Order struct {
+	ID            int64           `json:"id"`
+	Reference     string          `json:"reference,omitempty"`  // reference_id of order_details, chosen by the business
+	MessageID     string          `json:"message_id,omitempty"` // the wamid of the cart
+	Status        string          `json:"status"`               // pending, accepted, processing, partially_shipped, shipped, completed or canceled
+	PaymentStatus string          `json:"payment_status,omitempty"`
+	CatalogID     string          `json:"catalog_id,omitempty"`
+	Text          string          `json:"text,omitempty"`
+	Items         json.RawMessage `json:"items,omitempty"` // product_items as they came
+	Total         float64         `json:"total"`           // in units of the currency: the double nearest to the exact sum
+	Currency      string          `json:"currency,omitempty"`
+	CreatedAt     Time            `json:"created_at"`
+	UpdatedAt     Time            `json:"updated_at"`
+	Payment       json.RawMessage `json:"payment,omitempty"` // the platform's payment object
+	// PaymentMessageID is the wamid of the message that asked for the payment; only when the event is about a payment.
+	PaymentMessageID string `json:"payment_message_id,omitempty"`
+}
+
+// Form is a completed Flow, or an address form.
+type Form struct {
+	MessageID string          `json:"message_id"`
+	Name      string          `json:"name,omitempty"` // "flow", "address_message"
+	FlowToken string          `json:"flow_token,omitempty"`
+	Body      string          `json:"body,omitempty"`
+	Fields    json.RawMessage `json:"fields,omitempty"` // response_json parsed: an object
+	// Response is response_json as it came when it is not a JSON object.
+	Response string `json:"response,omitempty"`
+}
+
+// Broadcast is one template sent to many, with how far it got. A recipient counts as sent until the message fails.
+type Broadcast struct {
+	ID              int64  `json:"id"`
+	Reference       string `json:"reference,omitempty"` // the name in the tracking strings of a broadcast that was sent elsewhere
+	Name            string `json:"name,omitempty"`
+	TemplateName    string `json:"template_name,omitempty"`
+	Status          string `json:"status"`           // running or completed
+	TotalRecipients int64  `json:"total_recipients"` // 0: not known yet
+	Sent            int64  `json:"sent"`
+	Delivered       int64  `json:"delivered"`
+	Read            int64  `json:"read"`
+	Failed          int64  `json:"failed"`
+	StartedAt       Time   `json:"started_at"`
+	CompletedAt     *Time  `json:"completed_at,omitempty"`
+}
+
+// Webhook is the webhook that an operational event is about.
+type Webhook struct {
+	ID        int64  `json:"id"`
+	Name      string `json:"name"`
+	URL       string `json:"url"`
+	FailCount int64  `json:"fail_count,omitempty"`
+}
+
+// Delivery is the delivery that an operational event is about.
+type Delivery struct {
+	ID        string `json:"id"`
+	EventID   string `json:"event_id"`
+	EventType string `json:"event_type"`
+	Attempts  int64  `json:"attempts"`
+}
+
 // Status is one step in the life of a message that the business sent.
 type Status struct {
 	MessageID string `json:"message_id"`
@@ -131,6 +229,7 @@ type Status struct {
 	RecipientID     string          `json:"recipient_id,omitempty"`
 	RecipientUserID string          `json:"recipient_user_id,omitempty"`
 	ParticipantID   string          `json:"participant_id,omitempty"`
+	ParticipantUser string          `json:"participant_user_id,omitempty"`
 	Timestamp       Time            `json:"timestamp"`
 	Tracking        string          `json:"tracking,omitempty"` // biz_opaque_callback_data
 	Pricing         json.RawMessage `json:"pricing,omitempty"`
@@ -145,6 +244,10 @@ type Error struct {
 	Message string `json:"message,omitempty"`
 	Details string `json:"details,omitempty"`
 	Href    string `json:"href,omitempty"`
+	// Action and Advice are the gateway's own: what the code calls for (retry, later, fix, user, account) and what to do,
+	// in a sentence. Empty for a code that the catalogue does not have.
+	Action string `json:"action,omitempty"`
+	Advice string `json:"advice,omitempty"`
 }
 
 // Time is a moment in the payload form that the products share: RFC 3339 in UTC with milliseconds.

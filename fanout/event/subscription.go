@@ -8,13 +8,15 @@ import (
 // Resolve turns what a person subscribes to into the name under which the subscription is kept, and reports whether
 // it means anything. Understood are: a type of the catalogue or one of its aliases, which gives the type; "*"; a
 // wildcard such as "message.*" over any part of the catalogue; and, for raw dialects, an upstream field such as
-// "messages".
+// "messages", however the platform spells it.
 func Resolve(subscription string) (canonical string, ok bool) {
 	if subscription == "*" {
 		return subscription, true
 	}
-	prefix, wild := strings.CutSuffix(subscription, "*")
-	wild = wild && len(prefix) > 1 && strings.HasSuffix(prefix, ".")
+	if field, ok := spellings[subscription]; ok {
+		return field, true
+	}
+	prefix, wild := wildcard(subscription)
 	for _, t := range catalogue {
 		switch {
 		case slices.Contains(t.Aliases, subscription):
@@ -28,25 +30,28 @@ func Resolve(subscription string) (canonical string, ok bool) {
 	return "", false
 }
 
+// wildcard is what the types that a subscription such as "message.*" stands for begin with, the last dot included.
+func wildcard(subscription string) (prefix string, ok bool) {
+	prefix, ok = strings.CutSuffix(subscription, "*")
+	return prefix, ok && len(prefix) > 1 && strings.HasSuffix(prefix, ".")
+}
+
 // Set is what a webhook is subscribed to, prepared for many questions. The zero Set has nothing. It is safe for
 // concurrent use.
 type Set struct {
-	all      bool
-	types    map[string]struct{}
-	prefixes []string // of the wildcards, with their dot: types of a family are not all known
+	all   bool
+	types map[string]struct{}
 }
 
 // NewSet prepares subscriptions, canonical or not. Those that Resolve does not know select nothing.
 func NewSet(subscriptions []string) Set {
-	var s Set
+	s := Set{types: make(map[string]struct{})}
 	for _, sub := range subscriptions {
 		name, ok := Resolve(sub)
 		switch {
 		case !ok:
 		case name == "*":
 			s.all = true
-		case strings.HasSuffix(name, ".*"):
-			s.prefixes = append(s.prefixes, name[:len(name)-1])
 		default:
 			s.add(name)
 		}
@@ -55,11 +60,9 @@ func NewSet(subscriptions []string) Set {
 }
 
 func (s *Set) add(name string) {
-	if s.types == nil {
-		s.types = make(map[string]struct{})
-	}
+	prefix, wild := wildcard(name)
 	for _, t := range catalogue {
-		if t.Name == name || t.Field == name {
+		if t.Name == name || t.Field == name || wild && strings.HasPrefix(t.Name, prefix) {
 			s.types[t.Name] = struct{}{}
 		}
 	}
@@ -70,15 +73,8 @@ func (s Set) Has(eventType string) bool {
 	if s.all {
 		return true
 	}
-	if _, ok := s.types[eventType]; ok {
-		return true
-	}
-	for _, p := range s.prefixes {
-		if strings.HasPrefix(eventType, p) {
-			return true
-		}
-	}
-	return false
+	_, ok := s.types[eventType]
+	return ok
 }
 
 // Matches answers one question about subscriptions. Whoever asks more than once keeps a Set.

@@ -12,11 +12,18 @@ import (
 	"wabagate/models"
 )
 
+// The mixes of callbacks.
+const (
+	MixText = "text" // text messages, through every stage
+	MixAll  = "all"  // everything that WhatsApp sends, end to end, in turns with text messages
+)
+
 // Options say what to measure on. The zero value measures the embedded default once.
 type Options struct {
 	DatabaseURL models.Secret // PostgreSQL; a database of our own is made there and dropped. Empty → SQLite in a temporary directory
 	RedisURL    models.Secret // a single Redis; an empty logical database of it is used. Empty → the in-process queue
 	Throwaway   bool          // starts a Postgres and a Redis of our own, with the durability of production, and measures on them
+	Mix         string        // MixText or MixAll; empty → MixText
 	Quick       bool          // smaller numbers, without the hanging webhook
 	Connections int           // requests under way at a time, in every figure and limit alike; 0 or less → 64
 	Runs        int           // 0 or less → 1; the report holds medians, and of losses the worst
@@ -37,6 +44,8 @@ type sizes struct {
 	hooks       int
 	hangRate    int
 	hang        time.Duration // 0: stage left out
+	rounds      int           // of the mixes, each in its turn
+	mixed       int           // callbacks in a turn
 	budget      time.Duration // of a whole run
 
 	postFor, drainFor time.Duration // patience with a slow machine
@@ -45,10 +54,11 @@ type sizes struct {
 func (o Options) sizes() sizes {
 	s := sizes{
 		connections: 64, limit: 3 * time.Second, tasks: 20_000, acknowledge: 100_000, endToEnd: 60_000, rate: 200, steady: 20 * time.Second,
-		idle: 10 * time.Second, hooks: 50, hangRate: 20, hang: 15 * time.Second, budget: 4 * time.Minute, postFor: 30 * time.Second, drainFor: 45 * time.Second,
+		idle: 10 * time.Second, hooks: 50, hangRate: 20, hang: 15 * time.Second, rounds: 7, mixed: 20_000,
+		budget: 4 * time.Minute, postFor: 30 * time.Second, drainFor: 45 * time.Second,
 	}
 	if o.Quick {
-		s.limit, s.tasks, s.acknowledge, s.endToEnd = time.Second, 5_000, 20_000, 10_000
+		s.limit, s.tasks, s.acknowledge, s.endToEnd, s.rounds, s.mixed = time.Second, 5_000, 20_000, 10_000, 3, 10_000
 		s.steady, s.idle, s.hang, s.budget, s.postFor, s.drainFor = 5*time.Second, 4*time.Second, 0, time.Minute, 10*time.Second, 15*time.Second
 	}
 	if o.Connections > 0 {
@@ -73,6 +83,13 @@ type bench struct {
 func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Throwaway {
 		o.DatabaseURL, o.RedisURL = "", ""
+	}
+	switch o.Mix {
+	case "":
+		o.Mix = MixText
+	case MixText, MixAll:
+	default:
+		return nil, fmt.Errorf("--mix %s: expected %s or %s", o.Mix, MixText, MixAll)
 	}
 	var reports []*Report
 	for i := range max(o.Runs, 1) {
@@ -128,6 +145,9 @@ func runOnce(parent context.Context, o Options, say *narrator) (r *Report, err e
 	defer func() { err = errors.Join(err, b.stores.close(context.WithoutCancel(ctx))) }()
 	say.end(b.stores.describe())
 	b.report.Stores = b.stores.describe()
+	if o.Mix == MixAll {
+		return b.report, b.verdict(ctx, b.mixes(ctx))
+	}
 	return b.report, b.verdict(ctx, b.stages(ctx))
 }
 

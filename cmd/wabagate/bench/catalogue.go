@@ -1,6 +1,9 @@
 package bench
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // The figures, as they are called in JSON.
 const (
@@ -48,12 +51,35 @@ const (
 	keyBesideP99  = "hanging_p99_with"
 	keyHangRatio  = "hanging_ratio"
 	keyHangLost   = "hanging_lost"
+
+	keyAllToText = "all_kinds_to_text_only"
+)
+
+// The mixes have the same figures. The key of one is the mix, then the figure.
+const (
+	textOnly = "text_only_"
+	allKinds = "all_kinds_"
+
+	mixBody         = "body"
+	mixAcknowledged = "acknowledged_per_second"
+	mixDelivered    = "events_per_second"
+	mixEvents       = "events_per_callback"
+	mixTypes        = "event_types"
+	mixCPU          = "cpu"
+	mixStoresCPU    = "stores_cpu"
+	mixBytes        = "allocated"
+	mixAllocs       = "allocations"
+	mixCommits      = "commits"
+	mixPeak         = "peak_rss"
+	mixLost         = "lost"
+	mixDuplicated   = "duplicated"
 )
 
 // kind says what a figure is and what it is held against.
 type kind struct {
 	key, stage, label, unit string
-	worst                   bool // of several runs the largest counts, not the median
+	as                      string // what it is called as the limit of another; empty: its label
+	worst                   bool   // of several runs the largest counts, not the median
 	rules                   []rule
 }
 
@@ -106,6 +132,9 @@ const (
 	stageIdle        = "idle, just started"
 	stageSteady      = "end to end at 200 callbacks/s"
 	stageHanging     = "50 webhooks, one of them hanging"
+	stageText        = "end to end, text messages only"
+	stageAll         = "end to end, everything WhatsApp sends"
+	stageMixes       = "everything WhatsApp sends beside text messages only"
 )
 
 var (
@@ -115,7 +144,40 @@ var (
 )
 
 // catalogue is every figure in the order of the report.
-var catalogue = []kind{
+var catalogue = slices.Concat(spine, mixture(textOnly, stageText, ""), mixture(allKinds, stageAll, textOnly), []kind{
+	{key: keyAllToText, stage: stageMixes, label: "events/s, the second to the first, by round", unit: "×", rules: []rule{{sign: atLeast, bound: 0.8}}},
+})
+
+// mixture is the figures of a mix, set beside those of another if that is not blank.
+func mixture(mix, stage, other string) []kind {
+	figure := func(name, label, unit string, rules ...rule) kind {
+		k := kind{key: mix + name, stage: stage, label: label, unit: unit, rules: rules, as: "text only"}
+		if other != "" {
+			k.rules = slices.Insert(k.rules, 0, rule{limit: other + name})
+		}
+		return k
+	}
+	lost := kind{key: mix + mixLost, stage: stage, label: "lost", worst: true, rules: never}
+	duplicated := kind{key: mix + mixDuplicated, stage: stage, label: "duplicated", worst: true, rules: never}
+	return []kind{
+		figure(mixBody, "average body of a callback", "bytes"),
+		figure(mixAcknowledged, "callbacks acknowledged", "/s"),
+		figure(mixDelivered, "events delivered", "/s"),
+		figure(mixEvents, "events per callback", ""),
+		figure(mixTypes, "types of events", ""),
+		figure(mixCPU, "CPU of the gateway per event", "ms"),
+		figure(mixStoresCPU, "CPU of PostgreSQL and Redis per event", "ms"),
+		figure(mixBytes, "allocated per event", "KiB"),
+		figure(mixAllocs, "allocations per event", ""),
+		figure(mixCommits, "commits per event", "", toEvents...),
+		figure(mixPeak, "peak RSS", "MiB", memory...),
+		lost,
+		duplicated,
+	}
+}
+
+// spine is the figures of a run with text messages.
+var spine = []kind{
 	{key: keyEcho, stage: stageLimits, label: "Fiber POST echo", unit: "/s"},
 	{key: keyEnqueue, stage: stageLimits, label: "Fiber, one asynq enqueue", unit: "/s"},
 	{key: keyEnqueueP50, stage: stageLimits, label: "Fiber, one asynq enqueue, p50", unit: "ms"},
@@ -164,7 +226,11 @@ var catalogue = []kind{
 
 func labelOf(key string) string {
 	for _, k := range catalogue {
-		if k.key == key {
+		switch {
+		case k.key != key:
+		case k.as != "":
+			return k.as
+		default:
 			return k.label
 		}
 	}

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -236,9 +235,12 @@ func TestUsage(t *testing.T) {
 			t.Errorf("%q is no process", bad)
 		}
 	}
-	bytesPer, allocs, ok := parseAllocations(bytes.NewReader([]byte("# HELP x\ngo_memstats_alloc_bytes_total 1.5e+06\ngo_goroutines 9\ngo_memstats_mallocs_total 321\n")))
-	if !ok || bytesPer != 1.5e6 || allocs != 321 {
+	metrics := parseMetrics(strings.NewReader("# HELP x\ngo_memstats_alloc_bytes_total 1.5e+06\nx{a=\"b c\"} 1\ngo_memstats_mallocs_total 321\n"))
+	if bytesPer, allocs, ok := allocationsOf(metrics); !ok || bytesPer != 1.5e6 || allocs != 321 {
 		t.Errorf("%v %v %v", bytesPer, allocs, ok)
+	}
+	if _, _, ok := allocationsOf(nil); ok {
+		t.Error("no metrics, but allocations")
 	}
 	if runtime.GOOS != "linux" {
 		return

@@ -97,41 +97,72 @@ type reading struct {
 
 func (g *gateway) read(ctx context.Context) reading {
 	var r reading
-	r.bytes, r.allocs, r.counted = g.allocations(ctx)
+	r.bytes, r.allocs, r.counted = allocationsOf(g.metrics(ctx))
 	r.cpu, r.measured = cpuOf(g.pid())
 	r.at = time.Now()
 	return r
 }
 
-// allocations asks the gateway's metrics.
-func (g *gateway) allocations(ctx context.Context) (bytes, allocs float64, ok bool) {
+// metrics asks for the gateway's metrics without labels, by name; none when it does not answer.
+func (g *gateway) metrics(ctx context.Context) map[string]float64 {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.base+"/metrics", nil)
 	if err != nil {
-		return 0, 0, false
+		return nil
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0, 0, false
+		return nil
 	}
 	defer func() { _ = res.Body.Close() }()
-	return parseAllocations(res.Body)
+	return parseMetrics(res.Body)
 }
 
-func parseAllocations(r io.Reader) (bytes, allocs float64, ok bool) {
-	found := 0
+func parseMetrics(r io.Reader) map[string]float64 {
+	values := map[string]float64{}
 	for lines := bufio.NewScanner(r); lines.Scan(); {
 		name, value, _ := strings.Cut(lines.Text(), " ")
-		into := map[string]*float64{"go_memstats_alloc_bytes_total": &bytes, "go_memstats_mallocs_total": &allocs}[name]
-		if into == nil {
-			continue
-		}
-		v, err := strconv.ParseFloat(value, 64)
-		if err == nil {
-			*into = v
-			found++
+		if v, err := strconv.ParseFloat(value, 64); err == nil {
+			values[name] = v
 		}
 	}
-	return bytes, allocs, found == 2
+	return values
+}
+
+func allocationsOf(metrics map[string]float64) (bytes, allocs float64, ok bool) {
+	bytes, hasBytes := metrics["go_memstats_alloc_bytes_total"]
+	allocs, hasAllocs := metrics["go_memstats_mallocs_total"]
+	return bytes, allocs, hasBytes && hasAllocs
+}
+
+// workLeft says whether anything accepted waits or is under way, retries included; it is assumed when the gateway does
+// not tell.
+func workLeft(metrics map[string]float64) bool {
+	callbacks, told := metrics["wabagate_backlog_callback_groups"]
+	deliveries, toldToo := metrics["wabagate_backlog_delivery_groups"]
+	return !told || !toldToo || callbacks != 0 || deliveries != 0 // -1 while the database is away
+}
+
+// finish waits until a gateway that gets nothing more has no work left, at most for the given time; errSlow says that it
+// has. The gateway is asked only while nothing arrives at the tally, so as not to be in its way.
+func (g *gateway) finish(ctx context.Context, t *tally, atMost time.Duration) error {
+	const quiet = 100 * time.Millisecond
+	tick := time.NewTicker(quiet)
+	defer tick.Stop()
+	for deadline := time.Now().Add(atMost); ; {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-g.done:
+			return nil // ending complains
+		case now := <-tick.C:
+			if now.Sub(t.latest()) >= quiet && !workLeft(g.metrics(ctx)) {
+				return nil
+			}
+			if now.After(deadline) {
+				return errSlow
+			}
+		}
+	}
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"wabagate/fanout/signature"
 )
 
 // receiver is the customer's server. It answers 200 at once and writes down when which message arrived.
@@ -22,6 +24,7 @@ type receiver struct {
 	server  *http.Server
 	base    string
 	waiting atomic.Pointer[arrivals]
+	tally   atomic.Pointer[tally]
 	release atomic.Pointer[chan struct{}] // closed: nothing hangs any longer
 }
 
@@ -63,6 +66,11 @@ func (r *receiver) address(hook int) string { return r.base + "/hook/" + strconv
 
 func (r *receiver) hanging() string { return r.base + "/hang" }
 
+// counting is the address whose deliveries are counted by event, whatever they say.
+func (r *receiver) counting() string { return r.base + countingPath }
+
+const countingPath = "/event"
+
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 var wamidStart = []byte(`"wamid.`)
@@ -72,6 +80,12 @@ func (r *receiver) ServeHTTP(_ http.ResponseWriter, req *http.Request) {
 	defer bodies.Put(buf)
 	buf.Reset()
 	if _, err := io.Copy(buf, req.Body); err != nil {
+		return
+	}
+	if req.URL.Path == countingPath {
+		if t := r.tally.Load(); t != nil {
+			t.arrived(req.Header.Get(signature.HeaderID), time.Now())
+		}
 		return
 	}
 	path, hook := strings.CutPrefix(req.URL.Path, "/hook/")

@@ -9,8 +9,10 @@ import (
 // Report is what a run, or the medians of several, found.
 type Report struct {
 	Stores      string
+	Mix         string // MixAll, else text messages only
 	Quick       bool
 	Runs        int
+	Rounds      int // that figures are medians of, in each run; 0 where they are not
 	Connections int
 	Notes       []string
 
@@ -55,6 +57,27 @@ func (r *Report) note(text string) {
 	}
 }
 
+// perEvent reports what events cost between two readings; an empty key leaves a figure out.
+func (r *Report) perEvent(before, after reading, events int, cpu, bytes, allocs string) {
+	if events == 0 {
+		return
+	}
+	n := float64(events)
+	if before.measured && after.measured && cpu != "" {
+		r.add(cpu, milliseconds(after.cpu-before.cpu)/n)
+	}
+	if before.counted && after.counted && bytes != "" {
+		r.add(bytes, (after.bytes-before.bytes)/1024/n)
+		r.add(allocs, (after.allocs-before.allocs)/n)
+	}
+}
+
+func (r *Report) peak(g *gateway, key string) {
+	if _, peak, ok := memoryOf(g.pid()); ok {
+		r.add(key, peak)
+	}
+}
+
 // Figures lists what was measured, in order, with limits and targets.
 func (r *Report) Figures() []Figure {
 	var fs []Figure
@@ -96,10 +119,10 @@ func (r *Report) compare(value float64, rule rule) (Comparison, bool) {
 	return c, true
 }
 
-// Lost is how many acknowledged callbacks were not delivered, over all stages.
+// Lost is how many acknowledged callbacks, or events of them, were not delivered, over all stages.
 func (r *Report) Lost() int {
 	n := 0.0
-	for _, key := range []string{keyDrainLost, keyLost, keySteadyLost, keyHangLost} {
+	for _, key := range []string{keyDrainLost, keyLost, keySteadyLost, keyHangLost, textOnly + mixLost, allKinds + mixLost} {
 		n += r.values[key]
 	}
 	return int(n)
@@ -109,14 +132,16 @@ func (r *Report) Lost() int {
 func (r *Report) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Stores      string   `json:"stores"`
+		Mix         string   `json:"mix,omitempty"`
 		Quick       bool     `json:"quick"`
 		Runs        int      `json:"runs"`
+		Rounds      int      `json:"rounds,omitempty"`
 		Connections int      `json:"connections"`
 		BodyBytes   int      `json:"body_bytes"`
 		WarmUp      float64  `json:"latencies_leave_out_first_share"`
 		Notes       []string `json:"notes,omitempty"`
 		Figures     []Figure `json:"figures"`
-	}{r.Stores, r.Quick, r.Runs, r.Connections, bodySize, warmUp, r.Notes, r.Figures()})
+	}{r.Stores, r.Mix, r.Quick, r.Runs, r.Rounds, r.Connections, bodySize, warmUp, r.Notes, r.Figures()})
 }
 
 // Merge makes one report of several: medians, and the worst of what must never happen.
@@ -125,12 +150,18 @@ func Merge(reports []*Report) *Report {
 		return reports[0]
 	}
 	merged := *reports[0]
-	merged.Runs, merged.values, merged.Notes = len(reports), map[string]float64{}, nil
+	merged.Runs, merged.values, merged.Notes = len(reports), medians(reports), nil
 	for i, r := range reports {
 		for _, n := range r.Notes {
 			merged.note(fmt.Sprintf("Run %d: %s", i+1, n))
 		}
 	}
+	return &merged
+}
+
+// medians are the values of one report made of several.
+func medians(reports []*Report) map[string]float64 {
+	merged := map[string]float64{}
 	for _, k := range catalogue {
 		var values []float64
 		for _, r := range reports {
@@ -141,12 +172,12 @@ func Merge(reports []*Report) *Report {
 		switch {
 		case len(values) == 0:
 		case k.worst:
-			merged.values[k.key] = slices.Max(values)
+			merged[k.key] = slices.Max(values)
 		default:
-			merged.values[k.key] = median(values)
+			merged[k.key] = median(values)
 		}
 	}
-	return &merged
+	return merged
 }
 
 func median(values []float64) float64 {

@@ -27,24 +27,38 @@ func sample() *Report {
 	return r
 }
 
-func TestTable(t *testing.T) {
-	t.Parallel()
-	var b bytes.Buffer
-	if err := sample().Print(&b); err != nil {
-		t.Fatal(err)
-	}
-	const path = "testdata/table.golden"
-	if *update {
-		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
+// sampleMixes is a report of the mixes whose ratio is a hair too small.
+func sampleMixes() *Report {
+	r := &Report{Stores: "PostgreSQL and Redis", Mix: MixAll, Rounds: 3, Runs: 1, Connections: 64}
+	for mix, rate := range map[string]float64{textOnly: 5_000, allKinds: 3_999} {
+		for name, v := range map[string]float64{mixBody: 600, mixAcknowledged: 2 * rate, mixDelivered: rate, mixEvents: 1.25, mixTypes: 70, mixCPU: 0.2, mixStoresCPU: 0.1,
+			mixBytes: 20, mixAllocs: 200, mixCommits: 0.03, mixPeak: 90, mixLost: 0, mixDuplicated: 0} {
+			r.add(mix+name, v)
 		}
 	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(b.Bytes(), want) {
-		t.Errorf("got\n%s\nwant\n%s(-update rewrites it)", b.Bytes(), want)
+	r.add(keyAllToText, 0.7998)
+	return r
+}
+
+func TestTable(t *testing.T) {
+	t.Parallel()
+	for path, r := range map[string]*Report{"testdata/table.golden": sample(), "testdata/mixes.golden": sampleMixes()} {
+		var b bytes.Buffer
+		if err := r.Print(&b); err != nil {
+			t.Fatal(err)
+		}
+		if *update {
+			if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(b.Bytes(), want) {
+			t.Errorf("got\n%s\nwant\n%s(-update rewrites it)", b.Bytes(), want)
+		}
 	}
 }
 
@@ -143,6 +157,39 @@ func TestJSON(t *testing.T) {
 		}
 	}
 	t.Errorf("no %s in %s", keyDelivered, b)
+}
+
+func TestMixes(t *testing.T) {
+	t.Parallel()
+	r := sampleMixes()
+	if all := len(mixture(allKinds, stageAll, textOnly)); len(r.Figures()) != 2*all+1 {
+		t.Errorf("%d figures for twice %d and the ratio", len(r.Figures()), all)
+	}
+	for _, f := range r.Figures() {
+		switch f.Key {
+		case keyAllToText:
+			if c := f.Against[0]; len(f.Against) != 1 || c.Target != "≥ 0.8" || *c.Met {
+				t.Errorf("%+v", f)
+			}
+		case allKinds + mixDelivered:
+			if c := f.Against[0]; c.Limit.Key != textOnly+mixDelivered || c.Limit.Ratio != 0.7998 || c.Met != nil {
+				t.Errorf("%+v", f)
+			}
+		}
+	}
+	r.add(allKinds+mixLost, 2)
+	r.add(textOnly+mixLost, 1)
+	if r.Lost() != 3 {
+		t.Errorf("%d lost", r.Lost())
+	}
+	rounds := []*Report{{}, {}, {}}
+	for i, v := range []float64{5, 1, 9} {
+		rounds[i].add(allKinds+mixDelivered, v)
+		rounds[i].add(allKinds+mixDuplicated, v)
+	}
+	if m := medians(rounds); len(m) != 2 || m[allKinds+mixDelivered] != 5 || m[allKinds+mixDuplicated] != 9 {
+		t.Errorf("medians of rounds: %v", m)
+	}
 }
 
 func TestMerge(t *testing.T) {

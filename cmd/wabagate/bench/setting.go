@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
+	"wabagate/fanout/event"
 	"wabagate/fanout/signature"
 	"wabagate/models"
 )
@@ -19,12 +21,28 @@ type setting struct {
 	store                 *models.Store // open with PostgreSQL only: SQLite is left to the gateway
 	single                business      // one webhook
 	healthy, troubled     business      // many webhooks; the first of troubled's hangs
+	text, all             business      // one webhook each, for every event
 }
 
 // business is where callbacks of one number go.
 type business struct {
 	app, secret, number string
 	hooks               int
+	wants               string // what its webhooks are subscribed to
+	webhook             int64  // the last of them
+}
+
+// businesses are those that a run with a mix needs.
+func (st *setting) businesses(mix string, hooks int) []*business {
+	if mix == MixAll {
+		st.text = business{hooks: 1, wants: "*"}
+		st.all = st.text
+		return []*business{&st.text, &st.all}
+	}
+	const messages = "message.received"
+	st.single, st.healthy = business{hooks: 1, wants: messages}, business{hooks: hooks, wants: messages}
+	st.troubled = st.healthy
+	return []*business{&st.single, &st.healthy, &st.troubled}
 }
 
 // prepare makes a fresh database and, in it, what the stages need, through the commands that operations use.
@@ -43,11 +61,8 @@ func (b *bench) prepare(ctx context.Context) (_ *setting, err error) {
 		}
 	}
 	ids := map[*business]int64{}
-	for i, bz := range []*business{&st.single, &st.healthy, &st.troubled} {
-		*bz = business{app: fmt.Sprintf("bench%d", i), secret: models.RandomToken().Text(), number: fmt.Sprintf("60070080090020%d", i), hooks: 1}
-		if i > 0 {
-			bz.hooks = b.s.hooks
-		}
+	for i, bz := range st.businesses(b.o.Mix, b.s.hooks) {
+		bz.app, bz.secret, bz.number = fmt.Sprintf("bench%d", i), models.RandomToken().Text(), fmt.Sprintf("60070080090020%d", i)
 		out, err := b.run(ctx, "bootstrap", st.env(), "admin", "bootstrap", "--json", "--business", "Bench "+bz.app, "--email", bz.app+"@example.com",
 			"--password", models.RandomToken().Text(), "--app", bz.app, "--app-secret", bz.secret, "--verify-token", models.RandomToken().Text(),
 			"--phone-number-id", bz.number, "--display-number", fmt.Sprintf("1555010030%d", i))
@@ -62,20 +77,24 @@ func (b *bench) prepare(ctx context.Context) (_ *setting, err error) {
 		}
 		ids[bz] = made.BusinessID
 	}
-	store, err := models.Open(ctx, models.Options{DatabaseURL: models.Secret(st.databaseURL), Dir: st.data, MaxConns: 2, ApplicationName: "wabagate-bench"})
+	store, err := st.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for bz, id := range ids {
 		for hook := range bz.hooks {
-			w := models.Webhook{BusinessID: id, Name: fmt.Sprintf("Receiver %d", hook), URL: b.receiver.address(hook), Events: []string{"message.received"},
+			w := models.Webhook{BusinessID: id, Name: fmt.Sprintf("Receiver %d", hook), URL: b.receiver.address(hook), Events: []string{bz.wants},
 				Dialect: "wabagate", Secret: models.Secret(signature.NewRandomSecret().Text()), Active: true}
-			if bz == &st.troubled && hook == 0 {
+			switch {
+			case bz == &st.troubled && hook == 0:
 				w.URL = b.receiver.hanging()
+			case bz.wants == "*":
+				w.URL = b.receiver.counting()
 			}
-			if _, err := store.CreateWebhook(ctx, w); err != nil {
+			if w, err = store.CreateWebhook(ctx, w); err != nil {
 				return nil, errors.Join(err, store.Close())
 			}
+			bz.webhook = w.ID
 		}
 	}
 	if st.databaseURL == "" {
@@ -85,6 +104,34 @@ func (b *bench) prepare(ctx context.Context) (_ *setting, err error) {
 	}
 	b.say.end("done")
 	return st, err
+}
+
+// open connects to the database. With SQLite, do so only while no gateway runs.
+func (st *setting) open(ctx context.Context) (*models.Store, error) {
+	return models.Open(ctx, models.Options{DatabaseURL: models.Secret(st.databaseURL), Dir: st.data, MaxConns: 2, ApplicationName: "wabagate-bench"})
+}
+
+// owed are the types of the events, by id, that a business's last webhook has deliveries of, since a moment.
+func (st *setting) owed(ctx context.Context, bz business, since time.Time) (_ map[string]string, err error) {
+	store, err := st.open(ctx) // not st.store: PostgreSQL counts the commits of a connection for certain only when it ends
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	types := map[string]string{}
+	for filter := (models.DeliveryFilter{From: since, Limit: 200}); ; {
+		rows, err := store.Deliveries(ctx, bz.webhook, filter)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			types[event.Key(row.Key).EventID()] = row.Type
+		}
+		if len(rows) < filter.Limit {
+			return types, nil
+		}
+		filter.Before = rows[len(rows)-1].EventID
+	}
 }
 
 // env points a process at the setting's stores.

@@ -48,8 +48,8 @@ func (b *bench) acknowledge(ctx context.Context, st *setting, cs *callbacks) (er
 	b.report.add(keyAcknowledged, p.perSecond())
 	b.report.add(keyAckP50, quantile(p.latency, 50))
 	b.report.add(keyAckP99, quantile(p.latency, 99))
-	b.perEvent(before, after, p.acknowledged, keyAckCPU, "", "")
-	b.peak(g, keyWaitingPeak)
+	b.report.perEvent(before, after, p.acknowledged, keyAckCPU, "", "")
+	b.report.peak(g, keyWaitingPeak)
 	b.say.end(perSecond(p.perSecond()))
 	return nil
 }
@@ -95,30 +95,9 @@ func (b *bench) drainOnce(ctx context.Context, st *setting, arrived *arrivals, e
 	if after.measured { // the process did nothing else: its whole time counts
 		b.report.add(keyDrainCPU, milliseconds(after.cpu)/float64(delivered))
 	}
-	b.peak(g, keyDrainPeak)
+	b.report.peak(g, keyDrainPeak)
 	b.say.end(perSecond(b.report.values[keyDrained]))
 	return nil
-}
-
-// perEvent reports what events cost between two readings; an empty key leaves a figure out.
-func (b *bench) perEvent(before, after reading, events int, cpu, bytes, allocs string) {
-	if events == 0 {
-		return
-	}
-	n := float64(events)
-	if before.measured && after.measured && cpu != "" {
-		b.report.add(cpu, milliseconds(after.cpu-before.cpu)/n)
-	}
-	if before.counted && after.counted && bytes != "" {
-		b.report.add(bytes, (after.bytes-before.bytes)/1024/n)
-		b.report.add(allocs, (after.allocs-before.allocs)/n)
-	}
-}
-
-func (b *bench) peak(g *gateway, key string) {
-	if _, peak, ok := memoryOf(g.pid()); ok {
-		b.report.add(key, peak)
-	}
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -53,11 +53,11 @@ func (b *bench) flow(ctx context.Context, st *setting, cs *callbacks, arrived *a
 		return errors.New("nothing was delivered")
 	}
 	b.report.add(keyDelivered, float64(delivered)/arrived.span(p.first).Seconds())
-	b.perEvent(before, after, delivered, keyCPU, keyBytes, keyAllocs)
+	b.report.perEvent(before, after, delivered, keyCPU, keyBytes, keyAllocs)
 	if measured {
 		b.report.add(keyStoresCPU, milliseconds(storesAfter-storesBefore)/float64(delivered))
 	}
-	b.peak(g, keyPeak)
+	b.report.peak(g, keyPeak)
 	b.say.end(perSecond(b.report.values[keyDelivered]))
 	return nil
 }

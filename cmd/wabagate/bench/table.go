@@ -13,15 +13,9 @@ import (
 
 // Print writes the report for people.
 func (r *Report) Print(w io.Writer) error {
-	size, runs := "", ""
-	if r.Quick {
-		size = ", quick"
+	if err := r.head(w); err != nil {
+		return err
 	}
-	if r.Runs > 1 {
-		runs = fmt.Sprintf("; medians of %d runs", r.Runs)
-	}
-	fmt.Fprintf(w, "wabagate bench%s: %s; %d connections, callbacks of %d bytes with one message each%s\n", size, r.Stores, r.Connections, bodySize, runs)
-	fmt.Fprintf(w, "Everything shares this machine. Latencies leave out the first %.0f %% of the posts.\n", 100*warmUp)
 	var table bytes.Buffer
 	t := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
 	stage := ""
@@ -52,6 +46,23 @@ func (r *Report) Print(w io.Writer) error {
 		fmt.Fprintln(w, "\n"+n)
 	}
 	return nil
+}
+
+// head says what was measured on and with.
+func (r *Report) head(w io.Writer) error {
+	mix, size, runs := "", "", ""
+	callbacks, remark := fmt.Sprintf("callbacks of %d bytes with one message each", bodySize), fmt.Sprintf("Latencies leave out the first %.0f %% of the posts.", 100*warmUp)
+	if r.Mix == MixAll {
+		mix, callbacks, remark = " --mix "+MixAll, "callbacks with one fact each", fmt.Sprintf("The mixes took turns: medians of %d rounds.", r.Rounds)
+	}
+	if r.Quick {
+		size = ", quick"
+	}
+	if r.Runs > 1 {
+		runs = fmt.Sprintf("; medians of %d runs", r.Runs)
+	}
+	_, err := fmt.Fprintf(w, "wabagate bench%s%s: %s; %d connections, %s%s\nEverything shares this machine. %s\n", mix, size, r.Stores, r.Connections, callbacks, runs, remark)
+	return err
 }
 
 type row struct{ limit, target, mark string }

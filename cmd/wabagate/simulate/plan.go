@@ -28,6 +28,13 @@ type fact struct {
 	acknowledged atomic.Bool
 }
 
+// largeEvery is how many callbacks there are to a large one, largeMessages how many past messages that one carries: close
+// to the 3 MB that the platform sends at most.
+const (
+	largeEvery    = 100
+	largeMessages = 11_000
+)
+
 // planner decides what is posted in which order. It is for one goroutine, and holds no more than what waits to be sent
 // again, however long the run.
 type planner struct {
@@ -36,6 +43,9 @@ type planner struct {
 	batch  int     // facts in a callback, at most
 	share  float64 // of the callbacks, sent again
 	window int     // callbacks to pick from; 1 keeps the order
+	large  bool    // some callbacks are as large as can be
+
+	given []simulator.Fact // to be sent instead of the simulator's stream
 
 	left   int // originals still to be made
 	made   int
@@ -50,8 +60,9 @@ type dueCopy struct {
 	after int
 }
 
-func newPlanner(o Options, sim *simulator.Simulator) *planner {
-	p := &planner{sim: sim, rng: rand.New(rand.NewPCG(o.Simulator.Seed, 7)), batch: max(o.Batch, 1), share: o.Duplicates, window: 1, left: o.Count}
+func newPlanner(o Options, sim *simulator.Simulator, given []simulator.Fact) *planner {
+	p := &planner{sim: sim, rng: rand.New(rand.NewPCG(o.Simulator.Seed, 7)), batch: max(o.Batch, 1), share: o.Duplicates, window: 1, large: o.Large,
+		left: o.Count, given: given}
 	if o.Shuffle {
 		p.window = shuffled
 	}
@@ -98,18 +109,17 @@ func (p *planner) draw() (callback, bool) {
 }
 
 // original makes a callback of new facts and decides whether and how they come again: half of the repeated callbacks
-// as they are, the other half taken apart and put together anew.
+// as they are, the other half taken apart and put together anew, except the large, two of which are too much for one
+// body.
 func (p *planner) original() callback {
-	var c callback
-	for range 1 + p.rng.IntN(p.batch) {
-		c.facts = append(c.facts, &fact{Fact: p.sim.Next()})
-	}
+	large := p.large && p.made%largeEvery == 0
+	c := callback{facts: p.facts(large)}
 	p.left--
 	p.made++
 	if p.rng.Float64() >= p.share {
 		return c
 	}
-	if p.rng.IntN(2) == 0 {
+	if large || p.rng.IntN(2) == 0 {
 		p.copies = append(p.copies, dueCopy{callback{facts: c.facts, again: true}, p.made + p.rng.IntN(laterBy)})
 		return c
 	}
@@ -118,6 +128,26 @@ func (p *planner) original() callback {
 		p.rebatch()
 	}
 	return c
+}
+
+// facts makes what goes into the next callback.
+func (p *planner) facts(large bool) []*fact {
+	if large {
+		return []*fact{{Fact: p.sim.Large(largeMessages)}}
+	}
+	var list []*fact
+	if p.given != nil {
+		n := min(p.batch, len(p.given))
+		for _, f := range p.given[:n] {
+			list = append(list, &fact{Fact: f})
+		}
+		p.given = p.given[n:]
+		return list
+	}
+	for range 1 + p.rng.IntN(p.batch) {
+		list = append(list, &fact{Fact: p.sim.Next()})
+	}
+	return list
 }
 
 // rebatch turns the pool into copies.

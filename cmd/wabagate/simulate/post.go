@@ -141,7 +141,9 @@ func (p *poster) send(body []byte) (int, error) {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "wabagate-simulate")
-	req.Header.Set(waba.SignatureHeader, waba.Sign([]byte(p.o.Secret.Text()), body))
+	if p.o.Secret != "" {
+		req.Header.Set(waba.SignatureHeader, waba.Sign([]byte(p.o.Secret.Text()), body))
+	}
 	res, err := p.client.Do(req)
 	if err != nil {
 		return 0, err
@@ -156,6 +158,7 @@ type line struct {
 	Kind   string `json:"kind"`
 	ID     string `json:"id"`
 	Status string `json:"status,omitempty"`
+	Name   string `json:"name,omitempty"` // of the simulator's kind; empty on plain traffic
 }
 
 // record returns the facts that were not acknowledged before, and writes them down at once: what an observer reads
@@ -171,11 +174,11 @@ func (p *poster) record(facts []*fact) []*fact {
 		if p.o.Facts == nil {
 			continue
 		}
-		l := line{Kind: f.Kind, ID: f.ID}
+		l := line{Kind: f.Kind, ID: f.ID, Name: f.Name}
 		if f.Kind == simulator.KindStatus {
 			l.ID, l.Status, _ = strings.Cut(f.ID, ":")
 		}
-		b, _ := json.Marshal(l) // three strings: never fails
+		b, _ := json.Marshal(l) // strings: never fails
 		lines = append(append(lines, b...), '\n')
 	}
 	if len(lines) > 0 {
@@ -195,14 +198,29 @@ func (p *poster) judge(status int) {
 	if p.counts.anyAcknowledged() {
 		return
 	}
+	if advice := hopeless(status, p.o.OnPremises != ""); advice != "" {
+		p.abort(fmt.Errorf("answered %d: %s", status, advice))
+	}
+}
+
+// hopeless says what is wrong where an answer means that every other callback would be refused as well; blank where it
+// does not.
+func hopeless(status int, onPremises bool) string {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		p.abort(fmt.Errorf("answered %d: the secret does not fit the app; check --secret and the app's name at the end of --url (wabagate admin app-secret changes secrets)", status))
+		if onPremises {
+			return "no number has this token; check --onprem"
+		}
+		return "the secret does not fit the app; check --secret and the app's name at the end of --url (wabagate admin app-secret changes secrets)"
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
-		p.abort(fmt.Errorf("answered %d: nothing takes callbacks there; --url should look like http://HOST:PORT/webhooks/cloud/APP", status))
+		if onPremises {
+			return "nothing takes On-Premises bodies there; --url should be the gateway's address, such as http://HOST:PORT"
+		}
+		return "nothing takes callbacks there; --url should look like http://HOST:PORT/webhooks/cloud/APP"
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		p.abort(fmt.Errorf("answered %d: the address redirects, which the platform does not follow; give --url the final address", status))
+		return "the address redirects, which the platform does not follow; give --url the final address"
 	}
+	return ""
 }
 
 // judgeError tells once what an address without an answer may mean, and ends the run where waiting cannot help.

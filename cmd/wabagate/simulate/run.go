@@ -13,10 +13,14 @@ import (
 	"wabagate/waba/simulator"
 )
 
-// Options say what is posted where. Only URL and Secret must be set.
+// Options say what is posted where. Only URL and Secret must be set, or URL and OnPremises.
 type Options struct {
-	URL    string        // callback address
-	Secret models.Secret // app secret that signs
+	URL    string        // callback address; with OnPremises any address of the gateway
+	Secret models.Secret // app secret that signs; empty with OnPremises, where nothing does
+
+	// OnPremises is the token of a number. Bodies of the On-Premises style are then posted to its address,
+	// /webhooks/onprem/TOKEN. Empty for callbacks of the Cloud API.
+	OnPremises models.Secret
 
 	Count       int           // callbacks of new facts; 0 or less → 100
 	Rate        float64       // callbacks per second, whatever the answers do; 0 → as fast as the answers come
@@ -24,7 +28,12 @@ type Options struct {
 	Batch       int           // facts in a callback at most; 0 or less → 1
 	Duplicates  float64       // share of the callbacks whose facts are sent again, 0 to 1
 	Shuffle     bool          // lets callbacks overtake each other
+	Large       bool          // makes one callback in a hundred, the first included, as large as can be: 3 MB of the past
 	RetryFor    time.Duration // how long a callback that is not answered 200 is sent again; 0 → it is not
+
+	// Kinds are sent instead of the simulator's stream, in this order, one fact of each; [AllKinds] stands for every one.
+	// Count follows from them. Nil for the stream.
+	Kinds []string
 
 	Simulator simulator.Options // whom the facts are about; a zero Seed → 1
 
@@ -34,12 +43,8 @@ type Options struct {
 }
 
 func (o *Options) validate() error {
-	u, err := url.Parse(o.URL)
-	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return fmt.Errorf("--url %q is not a callback address: expected something like http://localhost:8080/webhooks/cloud/APP", o.URL)
-	}
-	if o.Secret == "" {
-		return fmt.Errorf("--secret is empty: it is the app secret that the callbacks are signed with")
+	if err := o.address(); err != nil {
+		return err
 	}
 	if o.Duplicates < 0 || o.Duplicates > 1 {
 		return fmt.Errorf("--duplicates %v: expected a share from 0 to 1", o.Duplicates)
@@ -53,9 +58,33 @@ func (o *Options) validate() error {
 	defaults(&o.Count, 100)
 	defaults(&o.Connections, 16)
 	defaults(&o.Batch, 1)
+	if err := o.expandKinds(); err != nil {
+		return err
+	}
 	if o.Simulator.Seed == 0 {
 		o.Simulator.Seed = 1
 	}
+	return nil
+}
+
+// address checks where callbacks go and what makes them genuine there.
+func (o *Options) address() error {
+	u, err := url.Parse(o.URL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return fmt.Errorf("--url %q is not a callback address: expected something like http://localhost:8080/webhooks/cloud/APP", o.URL)
+	}
+	switch {
+	case o.OnPremises == "" && o.Secret == "":
+		return fmt.Errorf("--secret is empty: it is the app secret that the callbacks are signed with")
+	case o.OnPremises == "":
+		return nil
+	case o.Secret != "":
+		return fmt.Errorf("--secret does not go with --onprem: the token in the address is all that makes such bodies genuine")
+	case o.Large:
+		return fmt.Errorf("--large does not go with --onprem: the past, which makes callbacks large, has no On-Premises form")
+	}
+	o.Simulator.OnPremises = true
+	o.URL = (&url.URL{Scheme: u.Scheme, Host: u.Host}).JoinPath("webhooks", "onprem", o.OnPremises.Text()).String()
 	return nil
 }
 
@@ -88,6 +117,10 @@ func Run(parent context.Context, o Options) (Tally, error) {
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(farewell, cancel) })()
 
 	sim := simulator.New(o.Simulator)
+	given, err := factsOf(sim, o.Kinds)
+	if err != nil {
+		return Tally{}, err
+	}
 	transport := &http.Transport{
 		MaxConnsPerHost: o.Connections, MaxIdleConnsPerHost: o.Connections, MaxIdleConns: o.Connections, DisableCompression: true,
 	}
@@ -102,7 +135,7 @@ func Run(parent context.Context, o Options) (Tally, error) {
 		shown.Go(func() { showProgress(o, p.counts, finished) })
 	}
 	p.counts.begin()
-	planner := newPlanner(o, sim)
+	planner := newPlanner(o, sim, given)
 	p.run(planner)
 	tally := p.counts.tally()
 	close(finished)

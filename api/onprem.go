@@ -1,0 +1,79 @@
+package api
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"wabagate/models"
+)
+
+func (s *Server) registerOnPremises(r fiber.Router) {
+	r.Post("/numbers/:id<int>/onprem-token", s.client(s.handleTokenCreate))
+	r.Delete("/numbers/:id<int>/onprem-token", s.client(s.handleTokenDelete))
+}
+
+// person refuses programs: what a key that leaked could do must not let strangers' callbacks in.
+func person(who caller) error {
+	if who.User == nil {
+		return &Error{Status: http.StatusForbidden, Code: "session_only", Message: "a key cannot do this; log in and do it as a person"}
+	}
+	return nil
+}
+
+// handleTokenCreate makes the address to which an On-Premises style provider posts what happens on a number. Whoever
+// knows the address is believed, so it is shown this once; a new one ends the one before.
+func (s *Server) handleTokenCreate(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	if err := person(who); err != nil {
+		return err
+	}
+	if o := parseObject(c.Request().Body()); o.err != nil {
+		return o.err
+	}
+	token := addressToken()
+	if err := s.store.SetNumberToken(c.UserContext(), who.Business, id, token); err != nil {
+		return err
+	}
+	s.refresh(c.UserContext())
+	return reply(c, http.StatusOK, struct {
+		URL     string `json:"url"`
+		Token   string `json:"token"`
+		Message string `json:"message"`
+	}{s.base(c) + "/webhooks/onprem/" + token.Text(), token.Text(), "Give this address to your provider. It is shown this once, and an earlier one has ended."})
+}
+
+// addressToken is the secret part of an address: 32 random bytes in the letters of URLs.
+func addressToken() models.Secret {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return models.Secret(base64.RawURLEncoding.EncodeToString(b[:]))
+}
+
+func (s *Server) handleTokenDelete(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	if err := person(who); err != nil {
+		return err
+	}
+	if err := s.store.SetNumberToken(c.UserContext(), who.Business, id, ""); err != nil {
+		return err
+	}
+	s.refresh(c.UserContext())
+	return reply(c, http.StatusOK, message{"The On-Premises address has ended."})
+}
+
+// base is the address of this server without a slash at the end: the configured one, or the one the caller used.
+func (s *Server) base(c *fiber.Ctx) string {
+	if s.publicURL != "" {
+		return s.publicURL
+	}
+	return c.BaseURL()
+}

@@ -1,0 +1,52 @@
+package event
+
+import "wabagate/waba"
+
+// operationRecipes are trouble of the platform and of the gateway itself.
+func operationRecipes() []recipe {
+	return []recipe{
+		{ErrorReported, "", sampleError},
+		{WebhookDisabled, "", func(s *sample) {
+			s.operate(214)
+			s.data.Reason = "It failed for five days: 503 Service Unavailable."
+		}},
+		{WebhookRecovered, "", func(s *sample) {
+			s.operate(0)
+			s.data.Reason = "It answered 200 OK after 37 failed attempts."
+		}},
+		{DeliveryExhausted, "", func(s *sample) {
+			s.operate(10)
+			s.data.Delivery = &Delivery{ID: "dlv_7301_7", EventID: NewKey("delivered", s.key.EventID()).EventID(), EventType: MessageReceived, Attempts: 10}
+			s.data.Reason = "503 Service Unavailable"
+		}},
+		{UpstreamSilent, "", func(s *sample) {
+			s.data.Reason = "Nothing has come for this number for six hours; it is used to 40 callbacks an hour."
+		}},
+		{UpstreamUnrecognized, "", func(s *sample) {
+			const field = "new_platform_field"
+			s.data.Field, s.data.Reason = field, "a field this version does not know"
+			s.data.Raw = s.text(`{` + sampleMetadata + `,"event":"SOMETHING_NEW","timestamp":"{unix}"}`)
+			s.upstream = waba.Envelope(sampleWABA, s.at.Time, field, s.data.Raw)
+		}},
+		{UpstreamUnrecognized, "message", func(s *sample) {
+			s.talk(1)
+			s.data.Field, s.data.Reason = waba.FieldMessages, "a message of a type this version does not know"
+			s.data.Raw = s.text(`{"from":"` + sampleCustomer + `","from_user_id":"` + sampleUserID + `","id":"{wamid}","timestamp":"{unix}",` +
+				`"type":"hologram","hologram":{"id":"900099"}}`)
+			s.hear(s.data.Raw)
+		}},
+	}
+}
+
+func sampleError(s *sample) {
+	e := explained(Error{Code: "130429", Title: "Rate limit hit", Message: "Rate limit hit",
+		Details: "Too many messages were sent from this number in a short time.", Href: sampleErrors})
+	s.data.Error = &e
+	s.envelope(waba.FieldMessages, "", "errors", list(errorJSON(e)))
+}
+
+// operate is about a webhook of the business, whatever the number.
+func (s *sample) operate(failures int64) {
+	s.data.Number = nil
+	s.data.Webhook = &Webhook{ID: 7, Name: "CRM", URL: "https://crm.example.com/whatsapp", FailCount: failures}
+}
