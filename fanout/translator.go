@@ -122,12 +122,33 @@ func (t *Translator) group(ctx context.Context, callbacks []models.Callback, don
 	if err != nil {
 		return err
 	}
-	changes, err := t.record(ctx, facts, subs, models.Changes{Done: done, RoutesVersion: subs.routes.Version, Parked: waits})
-	if err != nil {
-		return fmt.Errorf("translate %d callbacks: %w", len(callbacks), err)
+	// The work is done when the last of its facts is: what a crash leaves in between is known when it is done again.
+	base := models.Changes{Done: done, RoutesVersion: subs.routes.Version, Parked: waits}
+	for {
+		some, rest, now := facts, []fact(nil), base
+		if most := t.factsAtOnce(); len(facts) > most {
+			some, rest, now = facts[:most], facts[most:], models.Changes{}
+		}
+		changes, err := t.record(ctx, some, subs, now)
+		if err != nil {
+			return fmt.Errorf("translate %d callbacks: %w", len(callbacks), err)
+		}
+		if len(rest) == 0 {
+			t.m.translated(len(callbacks), changes)
+			return nil
+		}
+		t.m.translated(0, changes)
+		facts = rest
 	}
-	t.m.translated(len(callbacks), changes)
-	return nil
+}
+
+// factsAtOnce bounds a transaction: callbacks of 3 MB hold ten thousand messages, and whoever needs the same rows waits
+// for them; on the embedded database that is everybody.
+func (t *Translator) factsAtOnce() int {
+	if t.store.Embedded() {
+		return 250
+	}
+	return 4000
 }
 
 // takeApart finds the facts of a group, each once, and what is to be parked.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -207,5 +208,23 @@ func TestRawDialectsAreOwedEnvelopesOnly(t *testing.T) {
 		b.translate(envelope(messages("600", status1)))
 		require.Len(b.t, b.events(ordinary), 2)
 		require.Len(b.t, b.events(raw), 1)
+	})
+}
+
+// A callback of thousands of messages is translated in several transactions, and each message told once.
+func TestALargeCallback(t *testing.T) {
+	onEachStore(t, func(b *bench) {
+		w := b.webhook(event.HistoryMessage)
+		const n = 5000
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf(`{"from":"155","id":"wamid.%d","timestamp":"1790000000","type":"text","text":{"body":"old"},"history_context":{"status":"READ"}}`, i))
+		}
+		body := envelope(fmt.Sprintf(`{"field":"history","value":{"metadata":{"phone_number_id":"600"},"history":[{"metadata":{"phase":0,"chunk_order":1,"progress":55},"threads":[{"id":"155","messages":[%s]}]}]}}`, strings.Join(all, ",")))
+		b.translate(body, body)
+		b.translate(body)
+		s, err := b.store.Stats(t.Context(), w.ID, time.Time{})
+		require.NoError(t, err)
+		require.Equal(t, int64(n), s.Total)
 	})
 }

@@ -65,7 +65,7 @@ func TestEverythingWhatsAppSends(t *testing.T) {
 				require.Equal(t, http.StatusOK, status, k.Name)
 				w.idle(20 * time.Second)
 				all := r.Got()
-				table.add(k, eventTypes(t, all[seen:]))
+				table.add(k, upstreamNames(t, k, body), eventTypes(t, all[seen:]))
 				seen = len(all)
 			}
 			for _, n := range r.Counts() {
@@ -107,22 +107,77 @@ func newTable() *table {
 	return &table{rows: map[string][]string{}, types: map[string][]string{}, fields: map[string][]string{}}
 }
 
-func (x *table) add(k simulator.Kind, types []string) {
+func (x *table) add(k simulator.Kind, upstream string, types []string) {
 	field := k.Field
 	if k.OnPremises {
 		field = "On-Premises style"
 	}
 	x.fields[field] = append(x.fields[field], k.Name)
-	x.rows[field] = append(x.rows[field], fmt.Sprintf("| %s | `%s` | %s |", strings.ReplaceAll(k.About, "|", "/"), k.Name, ticked(types)))
+	x.rows[field] = append(x.rows[field], fmt.Sprintf("| %s | %s | `%s` | %s |", strings.ReplaceAll(k.About, "|", "/"), upstream, k.Name, ticked(types)))
 	for _, typ := range types {
 		x.types[typ] = append(x.types[typ], k.Name)
 	}
 }
 
+// upstreamNames are the platform's own words for what a body holds: types of messages, statuses, kinds of notices.
+func upstreamNames(t *testing.T, k simulator.Kind, body []byte) string {
+	t.Helper()
+	var callback waba.Callback
+	var err error
+	if k.OnPremises {
+		callback, err = waba.ParseOnPremises(body, testPNID, "15550100200")
+	} else {
+		callback, err = waba.Parse(body)
+	}
+	require.NoError(t, err)
+	names := []string{}
+	for _, c := range callback.Changes {
+		for _, m := range c.Messages {
+			names = append(names, messageName(m))
+		}
+		for _, m := range c.Echoes {
+			names = append(names, messageName(m))
+		}
+		for _, h := range c.History {
+			names = append(names, messageName(h.Message))
+		}
+		for _, s := range c.Statuses {
+			names = append(names, s.Status)
+		}
+		for _, p := range c.Payments {
+			names = append(names, "payment "+p.Status)
+		}
+		for _, n := range c.Notices {
+			names = append(names, strings.TrimSpace(n.Key+" "+n.Kind))
+		}
+		if len(c.Errors) > 0 {
+			names = append(names, "errors")
+		}
+	}
+	slices.Sort(names)
+	return ticked(slices.DeleteFunc(names, func(n string) bool { return n == "" }))
+}
+
+// messageName is the type of a message and, where that says little, the kind of its content.
+func messageName(m waba.Message) string {
+	kind := ""
+	switch {
+	case m.Choice != nil && m.Type == "interactive":
+		kind = m.Choice.Kind
+	case m.Form != nil:
+		kind = "nfm_reply " + m.Form.Name
+	case m.Invoice != nil:
+		kind = m.Invoice.Kind
+	case m.System != nil:
+		kind = m.System.Kind
+	}
+	return strings.TrimSpace(m.Type + " " + kind)
+}
+
 // ticked lists types, with a count where one comes several times.
 func ticked(types []string) string {
 	if len(types) == 0 {
-		return "none"
+		return "–"
 	}
 	var out []string
 	for i := 0; i < len(types); {
@@ -154,7 +209,7 @@ func (x *table) check(t *testing.T) {
 	}
 	slices.Sort(names[2:])
 	for _, field := range names {
-		fmt.Fprintf(&doc, "\n## %s\n\n| what | fixture | events |\n| --- | --- | --- |\n%s\n", field, strings.Join(x.rows[field], "\n"))
+		fmt.Fprintf(&doc, "\n## %s\n\n| what | upstream | fixture | events |\n| --- | --- | --- | --- |\n%s\n", field, strings.Join(x.rows[field], "\n"))
 	}
 	if *updateTable {
 		require.NoError(t, os.WriteFile(tablePath, doc.Bytes(), 0o644))

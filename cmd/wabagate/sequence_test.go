@@ -55,7 +55,7 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Many conversations at once, their messages in any order and batching, some posted twice, in parallel: the events of each
 // conversation carry 1, 2, 3 … without a gap.
 func TestAThousandConversations(t *testing.T) {
-	for name, size := range map[string]struct{ conversations, messages int }{"postgres and redis": {1000, 100}, "embedded": {300, 30}} {
+	for name, size := range map[string]struct{ conversations, messages int }{"postgres and redis": {1000, 100}, "embedded": {120, 20}} {
 		t.Run(name, func(t *testing.T) {
 			w := startWhole(t, stores[name](t))
 			l := &ledger{seen: map[int64]map[int64]int{}}
