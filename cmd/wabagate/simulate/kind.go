@@ -1,13 +1,12 @@
 package simulate
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
+	"wabagate/fanout/near"
 	"wabagate/waba/simulator"
 )
 
@@ -82,53 +81,13 @@ func (o *Options) checkKind(name string) error {
 	return fmt.Errorf("--kind %s: nothing is called so; did you mean %s? --kinds lists what there is", name, strings.Join(near, ", "))
 }
 
-// nearKinds are up to three kinds whose names look most like a wrong one: that contain it, or are a few letters off.
+// nearKinds are kinds whose names look most like a wrong one.
 func nearKinds(wrong string) []string {
-	type candidate struct {
-		name     string
-		distance int
-	}
-	wrong = strings.ToLower(strings.NewReplacer("-", "_", ".", "_", " ", "_").Replace(wrong))
-	if wrong == "" || len(wrong) > 60 {
-		return nil
-	}
-	var found []candidate
-	for _, kind := range simulator.Kinds() {
-		d := distance(wrong, kind.Name)
-		if strings.Contains(kind.Name, wrong) {
-			d = min(d, 1)
-		}
-		if d <= max(2, len(kind.Name)/3) {
-			found = append(found, candidate{kind.Name, d})
-		}
-	}
-	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(a.distance, b.distance) })
 	var names []string
-	for _, f := range found[:min(3, len(found))] {
-		names = append(names, f.name)
+	for _, kind := range simulator.Kinds() {
+		names = append(names, kind.Name)
 	}
-	return names
-}
-
-// distance is the number of single letters to insert, delete or replace between two words.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return near.Names(strings.NewReplacer("-", "_", ".", "_", " ", "_").Replace(wrong), names)
 }
 
 // factsOf makes one fact of each kind; nil of none.
