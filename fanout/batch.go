@@ -308,8 +308,15 @@ func (b *batch) finish() {
 	slices.SortFunc(b.changes.Conversations, func(x, y models.ConversationChange) int { return int(x.ID - y.ID) })
 }
 
-// values are, by name, what something was before it changed.
+// values are, by name, what something was before it changed. Mostly nothing did, so the zero value costs nothing.
 type values map[string]any
+
+func (v *values) was(name string, value any) {
+	if *v == nil {
+		*v = values{}
+	}
+	(*v)[name] = value
+}
 
 // json is nil when nothing changed.
 func (v values) json() json.RawMessage {

@@ -39,7 +39,7 @@ func (b *batch) refresh(f *fact, p *models.Person) error {
 	c := b.contact(p)
 	previous := absorb(&c.now, f.person, p.NewUserID)
 	if len(p.Merged) > 0 {
-		previous["merged_contact_ids"] = p.Merged
+		previous.was("merged_contact_ids", p.Merged)
 	}
 	if len(previous) == 0 {
 		return nil
@@ -54,13 +54,13 @@ func (b *batch) refresh(f *fact, p *models.Person) error {
 // anything; what was known changes only by what is not older than the last change, so that late callbacks turn nothing
 // back. Another spelling of the same number is no change, and neither is a user id that the contact has beside others.
 func absorb(c *models.Contact, r models.PersonRef, newUserID bool) values {
-	previous := values{}
+	var previous values
 	newer := !r.At.Before(c.ProfileAt)
 	set := func(name string, field *string, value string, differs bool) {
 		if value == "" || value == *field || *field != "" && (!newer || !differs) {
 			return
 		}
-		previous[name] = *field
+		previous.was(name, *field)
 		*field = value
 	}
 	set("name", &c.Name, r.Name, true)
@@ -76,18 +76,18 @@ func absorb(c *models.Contact, r models.PersonRef, newUserID bool) values {
 
 // changedSettings are the old values of the settings that differ.
 func changedSettings(before, after models.ConversationSettings) values {
-	previous := values{}
+	var previous values
 	if before.Status != after.Status {
-		previous["status"] = before.Status
+		previous.was("status", before.Status)
 	}
 	if !slices.Equal(before.Labels, after.Labels) {
-		previous["labels"] = append([]string{}, before.Labels...) // an empty list, not null
+		previous.was("labels", append([]string{}, before.Labels...)) // an empty list, not null
 	}
 	if before.Note != after.Note {
-		previous["note"] = before.Note
+		previous.was("note", before.Note)
 	}
 	if before.Assignee != after.Assignee {
-		previous["assignee"] = before.Assignee
+		previous.was("assignee", before.Assignee)
 	}
 	return previous
 }

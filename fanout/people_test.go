@@ -129,12 +129,12 @@ func TestAbsorb(t *testing.T) {
 		previous  values
 		after     models.Contact
 	}{
-		"nothing new":            {ref: models.PersonRef{WaID: "5215512345678", Name: "Ada", At: fixedNow}, previous: values{}, after: known},
-		"another spelling":       {ref: models.PersonRef{WaID: "525512345678", At: fixedNow}, previous: values{}, after: known},
+		"nothing new":            {ref: models.PersonRef{WaID: "5215512345678", Name: "Ada", At: fixedNow}, after: known},
+		"another spelling":       {ref: models.PersonRef{WaID: "525512345678", At: fixedNow}, after: known},
 		"another name":           {ref: models.PersonRef{Name: "Ada L", At: fixedNow}, previous: values{"name": "Ada"}, after: models.Contact{ID: 1, WaID: known.WaID, UserID: "US.1", Name: "Ada L", ProfileAt: fixedNow}},
-		"an old name, late":      {ref: models.PersonRef{Name: "Countess", At: fixedNow.Add(-1)}, previous: values{}, after: known},
+		"an old name, late":      {ref: models.PersonRef{Name: "Countess", At: fixedNow.Add(-1)}, after: known},
 		"something unknown":      {ref: models.PersonRef{Username: "ada", At: fixedNow.Add(-1)}, previous: values{"username": ""}, after: models.Contact{ID: 1, WaID: known.WaID, UserID: "US.1", Name: "Ada", Username: "ada", ProfileAt: fixedNow}},
-		"another portfolio's id": {ref: models.PersonRef{UserID: "US.2", At: fixedNow}, previous: values{}, after: known},
+		"another portfolio's id": {ref: models.PersonRef{UserID: "US.2", At: fixedNow}, after: known},
 		"a new id":               {ref: models.PersonRef{UserID: "US.2", At: fixedNow}, newUserID: true, previous: values{"user_id": "US.1"}, after: models.Contact{ID: 1, WaID: known.WaID, UserID: "US.2", Name: "Ada", ProfileAt: fixedNow}},
 	} {
 		t.Run(name, func(t *testing.T) {

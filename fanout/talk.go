@@ -64,14 +64,14 @@ func (b *batch) hear(f *fact, p *models.Person) values {
 		return nil
 	}
 	v := b.conversation(p)
-	previous := values{}
+	var previous values
 	if v.now.Status == models.ConversationClosed {
-		previous["status"] = v.now.Status
+		previous.was("status", v.now.Status)
 		v.now.Status, v.set = models.ConversationOpen, true
 	}
 	if f.occurred.After(v.now.LastInboundAt) {
 		if expired := v.now.WindowExpiresAt(); !expired.IsZero() && f.occurred.After(expired) {
-			previous["window_expires_at"] = event.Time{Time: expired}
+			previous.was("window_expires_at", event.Time{Time: expired})
 		}
 		v.now.LastInboundAt, v.inbound = f.occurred, f.occurred
 	}

@@ -140,12 +140,12 @@ func (b *batch) addPayment(f *fact, p *models.Person, o *models.Order) error {
 // orderChanged keeps an order and tells what is different about it.
 func (b *batch) orderChanged(f *fact, p *models.Person, key event.Key, o *models.Order, before models.Order) error {
 	b.keepOrder(o)
-	previous := values{}
+	var previous values
 	if o.Status != before.Status {
-		previous["status"] = before.Status
+		previous.was("status", before.Status)
 	}
 	if o.PaymentStatus != before.PaymentStatus {
-		previous["payment_status"] = before.PaymentStatus
+		previous.was("payment_status", before.PaymentStatus)
 	}
 	d := b.data(f, p)
 	d.Order, d.Previous = orderData(o), previous.json()
