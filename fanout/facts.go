@@ -75,7 +75,11 @@ func factsOf(cb models.Callback, subs *subscriptions) (facts []fact, waits []par
 			waits = append(waits, *wait)
 			continue
 		}
-		facts = append(facts, changeFacts(c, cb, number, business, i)...)
+		if more := changeFacts(c, cb, number, business, i); facts == nil {
+			facts = more // as most callbacks are of one change
+		} else {
+			facts = append(facts, more...)
+		}
 	}
 	return facts, waits
 }
@@ -101,7 +105,7 @@ func changeFacts(c *waba.Change, cb models.Callback, number models.Number, busin
 	if !c.At.IsZero() {
 		s.base.occurred = c.At
 	}
-	facts := make([]fact, 0, len(c.Messages)+len(c.Statuses)+len(c.Echoes)+len(c.History)+len(c.Payments)+len(c.Notices)+len(c.Errors)+len(c.Unrecognized)+1)
+	facts := make([]fact, 0, len(c.Messages)+len(c.Statuses)+len(c.Echoes)+len(c.History)+len(c.Payments)+len(c.Notices)+len(c.Errors)+len(c.Unrecognized))
 	for i := range c.Messages {
 		facts = append(facts, s.message(&c.Messages[i]))
 	}

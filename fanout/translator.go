@@ -160,6 +160,7 @@ func (t *Translator) takeApart(callbacks []models.Callback, subs *subscriptions)
 		}
 	}()
 	seen := make(map[event.Key]bool, len(callbacks))
+	facts = make([]fact, 0, len(callbacks)) // most say one thing
 	for _, cb := range callbacks {
 		fs, ws := factsOf(cb, subs)
 		for i := range fs {
