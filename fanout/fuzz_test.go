@@ -84,10 +84,16 @@ func survive(t *testing.T, body []byte, onPremises, ids bool) {
 	facts, waits := factsOf(cb, subs)
 	seen := map[event.Key]bool{}
 	facts = slices.DeleteFunc(facts, func(f fact) bool { dup := seen[f.key]; seen[f.key] = true; return dup })
-	tx := newMemory()
-	var changes models.Changes
-	if err := r.write(t.Context(), tx, facts, subs, &changes); err != nil {
-		t.Fatalf("%v\n%s", err, body)
+	var changes, again models.Changes
+	for _, c := range []*models.Changes{&again, &changes} { // a transaction may be done again, from the same facts
+		if err := r.write(t.Context(), newMemory(), facts, subs, c); err != nil {
+			t.Fatalf("%v\n%s", err, body)
+		}
+	}
+	for i := range max(len(again.Events), len(changes.Events)) {
+		if again.Events[i].Key != changes.Events[i].Key || again.Events[i].Type != changes.Events[i].Type {
+			t.Fatalf("done again, %s became %s\n%s", again.Events[i].Type, changes.Events[i].Type, body)
+		}
 	}
 	if len(changes.Events) < len(facts) {
 		t.Fatalf("%d facts gave %d events\n%s", len(facts), len(changes.Events), body)

@@ -63,7 +63,7 @@ func (s sender) owner(c *waba.Change, routes *models.Routes) (models.Number, int
 	if business := s.business(); business != 0 {
 		return models.Number{}, business, nil
 	}
-	return models.Number{}, 0, &parked{"waba:" + c.WABAID, "no connected number belongs to the account of this change"}
+	return models.Number{}, 0, &parked{models.ParkedForWABA(c.WABAID), "no connected number belongs to the account of this change"}
 }
 
 // ofAccount finds the number of the account that the change names as people write it, or else just the business: a

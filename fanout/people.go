@@ -16,7 +16,7 @@ func (b *batch) greet(f *fact, p *models.Person) error {
 	if p.NewContact {
 		d := b.data(f, p)
 		d.Conversation = nil
-		if err := b.emit(f, event.NewKey(event.ContactCreated, id(f.business), p.Contact.UserID, p.Contact.WaID), event.ContactCreated, d, nil, false); err != nil {
+		if err := b.emit(f, event.NewKey(event.ContactCreated, id(f.business), id(p.Contact.ID)), event.ContactCreated, d, nil, false); err != nil {
 			return err
 		}
 	} else if (f.person.Create || f.person.Link) && !b.known[f.key] {
@@ -31,7 +31,7 @@ func (b *batch) greet(f *fact, p *models.Person) error {
 	if f.message != nil {
 		d.Message = messageData(f)
 	}
-	return b.emit(f, event.NewKey(event.ConversationCreated, f.number.PhoneNumberID, p.Contact.UserID, p.Contact.WaID), event.ConversationCreated, d, p, false)
+	return b.emit(f, event.NewKey(event.ConversationCreated, f.number.PhoneNumberID, id(p.Conversation.ID)), event.ConversationCreated, d, p, false)
 }
 
 // refresh keeps what a fact newly says of a known contact, and tells of it.

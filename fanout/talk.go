@@ -161,12 +161,11 @@ func (b *batch) about(m *models.Message, f *fact, p *models.Person) {
 
 // addHistory tells of a past message of the phone app. It opens no window and makes nobody a contact.
 func (b *batch) addHistory(f *fact, p *models.Person) error {
-	f.message = &f.history.Message
-	if f.number.ID != 0 {
-		b.keepMessage(f, p)
-	}
+	past := *f // the fact itself stays as it is: the transaction may be done again
+	past.message = &f.history.Message
+	b.keepMessage(&past, p)
 	d := b.data(f, p)
-	d.Message = messageData(f)
+	d.Message = messageData(&past)
 	d.Message.HistoryStatus = f.history.HistoryStatus
 	return b.emit(f, f.key, f.typ, d, p, true)
 }
