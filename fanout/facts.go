@@ -135,7 +135,11 @@ func changeFacts(c *waba.Change, cb models.Callback, number models.Number, busin
 		facts = append(facts, s.unrecognized(c.Unrecognized[i]))
 	}
 	if !waba.KnownField(c.Field) && len(c.Unrecognized) == 0 {
-		f := s.unrecognized(waba.Unrecognized{Reason: "a field this version does not know", Raw: c.Value})
+		raw := c.Value
+		if raw == nil {
+			raw = json.RawMessage("null") // it said nothing, and that is told
+		}
+		f := s.unrecognized(waba.Unrecognized{Reason: "a field this version does not know", Raw: raw})
 		f.wholeValue = true
 		facts = append(facts, f)
 	}

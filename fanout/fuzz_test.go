@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"wabagate/fanout/dialect"
 	"wabagate/fanout/event"
@@ -120,6 +123,8 @@ func survive(t *testing.T, body []byte, onPremises, ids bool) {
 				t.Fatalf("%s %s: %v\n%s", name, e.Type, err, body)
 			case !json.Valid(out):
 				t.Fatalf("%s %s is no JSON: %s", name, e.Type, out)
+			case name == dialect.Default:
+				satisfies(t, e.Type, out)
 			}
 		}
 	}
@@ -130,6 +135,39 @@ func survive(t *testing.T, body []byte, onPremises, ids bool) {
 		if !strings.Contains(told.String(), id) {
 			t.Fatalf("%q went in and did not come out\n%s\n%s", id, body, told.String())
 		}
+	}
+}
+
+// schemas are the published schemas of the default dialect, ready to be held against bodies.
+var schemas = sync.OnceValue(func() map[string]*jsonschema.Schema {
+	ready := map[string]*jsonschema.Schema{}
+	for _, typ := range event.Catalogue() {
+		raw, err := event.Schema(typ.Name)
+		if err != nil {
+			panic(err)
+		}
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+		if err != nil {
+			panic(err)
+		}
+		c := jsonschema.NewCompiler()
+		if err := c.AddResource(typ.Name, doc); err != nil {
+			panic(err)
+		}
+		ready[typ.Name] = c.MustCompile(typ.Name)
+	}
+	return ready
+})
+
+// satisfies holds a body against the schema that its receiver was shown.
+func satisfies(t *testing.T, typ string, body []byte) {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		return // nested deeper than this reader goes
+	}
+	if err := schemas()[typ].Validate(doc); err != nil {
+		t.Fatalf("%s: %v\n%s", typ, err, body)
 	}
 }
 

@@ -184,14 +184,15 @@ func (r *Recorder) SetConversation(ctx context.Context, businessID, conversation
 // SetOrder changes an order and tells of it when its status is different. An error of change stops it; ErrNotFound when
 // the business has no such order.
 func (r *Recorder) SetOrder(ctx context.Context, businessID, orderID int64, change func(*models.Order) error) (models.Order, error) {
+	// The order says whose conversation it belongs to, which is looked up before orders are: hence the two steps. It
+	// never moves to another.
+	known, err := r.store.OrderByID(ctx, businessID, orderID)
+	if err != nil {
+		return models.Order{}, err
+	}
 	var after models.Order
-	err := r.change(ctx, func(tx models.Translation, c *models.Changes) error {
+	err = r.change(ctx, func(tx models.Translation, c *models.Changes) error {
 		now := r.now().UTC()
-		// The order says whose conversation it belongs to, which is looked up before orders are: hence the two steps.
-		known, err := r.store.OrderByID(ctx, businessID, orderID)
-		if err != nil {
-			return err
-		}
 		f := fact{business: businessID, occurred: now, orderRef: &models.OrderRef{BusinessID: businessID, ID: orderID},
 			person: models.PersonRef{BusinessID: businessID, ConversationID: known.ConversationID}}
 		f.number, _ = r.subs.current().numberOf(known.NumberID)

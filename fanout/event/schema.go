@@ -68,11 +68,11 @@ func partsOf(t Type) parts {
 	always, sometimes := "field value", "error" // what a field of the platform says, in its own words
 	switch t.Name {
 	case MessageReceived, MessageDeleted, MessageSent, AIReplied, HistoryMessage:
-		always, sometimes = "number message", ""
+		always, sometimes = "message", "" // a callback without metadata names no number
 	case MessageEdited:
-		always, sometimes = "number message", "previous"
+		always, sometimes = "message", "previous"
 	case MessageReport:
-		always, sometimes = "number status", ""
+		always, sometimes = "status", ""
 	case ConversationCreated:
 		always, sometimes = common, "message"
 	case ConversationUpdated:

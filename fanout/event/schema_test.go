@@ -68,8 +68,8 @@ func TestSchemaRefuses(t *testing.T) {
 func TestSchemaRequires(t *testing.T) {
 	schemas := compiled(t)
 	for typ, want := range map[string][]string{
-		event.MessageReceived:         {"business_id", "occurred_at", "number", "message"},
-		event.MessageReport:           {"business_id", "occurred_at", "number", "status"},
+		event.MessageReceived:         {"business_id", "occurred_at", "message"},
+		event.MessageReport:           {"business_id", "occurred_at", "status"},
 		event.ConversationCreated:     {"business_id", "occurred_at", "sequence", "number", "contact", "conversation"},
 		event.OrderCreated:            {"business_id", "occurred_at", "order"},
 		event.TemplateCategoryUpdated: {"business_id", "occurred_at", "field", "value"},
