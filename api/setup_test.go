@@ -198,9 +198,11 @@ func (b *bundle) delivery(w models.Webhook, typ string, state models.DeliverySta
 	if len(attempts) > 0 {
 		r.Updates = r.Updates[len(r.Updates)-1:]
 		r.Updates[0].State = state
-		require.NoError(b.t, b.store.Settle(ctx, []models.Result{r}))
+		_, err := b.store.Settle(ctx, []models.Result{r})
+		require.NoError(b.t, err)
 	} else if state != models.Pending {
-		require.NoError(b.t, b.store.Settle(ctx, []models.Result{{WebhookID: w.ID, Updates: []models.DeliveryUpdate{{EventID: row.ID, State: state, DueAt: at}}}}))
+		_, err := b.store.Settle(ctx, []models.Result{{WebhookID: w.ID, Updates: []models.DeliveryUpdate{{EventID: row.ID, State: state, DueAt: at}}}})
+		require.NoError(b.t, err)
 	}
 	return "dlv_" + decimal(row.ID) + "_" + decimal(w.ID)
 }

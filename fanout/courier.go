@@ -298,7 +298,7 @@ func (c *Courier) settle(_ context.Context, rs []models.Result) error {
 	ctx := c.open
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		try, cancel := context.WithTimeout(ctx, 10*time.Second)
-		err := c.store.Settle(try, rs)
+		_, err := c.store.Settle(try, rs)
 		cancel()
 		if err == nil {
 			break

@@ -136,3 +136,11 @@ var onMemory = sync.OnceValues(func() (*Recorder, *subscriptions) {
 	return &Recorder{subs: subs, queue: &queued{}, log: log, m: NewMetrics(prometheus.NewRegistry()), nextID: func() int64 { return ids.Add(1) },
 		now: func() time.Time { return fixedNow }}, subs.current()
 })
+
+func (m *memory) Lanes(_ context.Context, refs []models.LaneRef, _ []int64) ([]bool, error) {
+	idle := make([]bool, len(refs))
+	for i := range idle {
+		idle[i] = true
+	}
+	return idle, nil
+}

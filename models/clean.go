@@ -181,3 +181,10 @@ func (t cleanTranslation) Recent(ctx context.Context, conversations []int64, n i
 	slices.Sort(conversations)
 	return t.engine.Recent(ctx, slices.Compact(conversations), n)
 }
+
+func (t cleanTranslation) Lanes(ctx context.Context, refs []LaneRef, work []int64) ([]bool, error) {
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	return t.engine.Lanes(ctx, refs, work)
+}

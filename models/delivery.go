@@ -11,8 +11,11 @@ import (
 // Due is a delivery that waits for an attempt, with its event.
 type Due struct {
 	Event Event
-	// Attempts is how many were made so far.
-	Attempts int
+	// Attempts is how many were made so far, Base how many of them before it was last asked for again: the retry schedule
+	// counts from there.
+	Attempts, Base int
+	// Lane is that of the event's conversation; zero when the webhook keeps no order.
+	Lane LaneState
 }
 
 // Attempt is one request to a webhook with its final result.
@@ -28,6 +31,8 @@ type Attempt struct {
 	Outcome, Reason string
 	// Answer is the beginning of the answer's body.
 	Answer string
+	// JobID is the job that asked for the attempt; 0: none.
+	JobID int64
 }
 
 // Result is what became of one piece of delivery work.
@@ -35,6 +40,12 @@ type Result struct {
 	// Done is the work it finishes; 0 for none, as when a person asked for the attempt.
 	Done      int64
 	WebhookID int64
+	// Work is what the attempts belong to, finished or not: it has to be the turn of the lanes in Turns.
+	Work int64
+	// Turns are what the attempts mean for the lanes of an ordered webhook.
+	Turns []Turn
+	// StandDown says that the webhook is off: everything that waits in its lanes is held, and the lanes are gone.
+	StandDown bool
 	Attempts  []Attempt
 	Updates   []DeliveryUpdate
 	// Next is the work that remains: retries, and what was put off.
@@ -74,13 +85,14 @@ type healthChange struct {
 }
 
 // Settle commits the results of attempts in one transaction: attempts and states kept, finished work removed, retries
-// added, health of the webhooks brought up to date. A delivery that is no longer pending keeps its state.
-func (s *Store) Settle(ctx context.Context, rs []Result) error {
+// added, health of the webhooks brought up to date. A delivery that is no longer pending keeps its state. The answer is
+// the work that came up in lanes; it is in the outbox.
+func (s *Store) Settle(ctx context.Context, rs []Result) ([]Work, error) {
 	st := newSettlement(rs)
 	if err := s.hot.settle(ctx, st); err != nil {
-		return fmt.Errorf("settle %d attempts: %w", len(st.attempts), err)
+		return nil, fmt.Errorf("settle %d attempts: %w", len(st.attempts), err)
 	}
-	return nil
+	return nil, nil
 }
 
 func newSettlement(rs []Result) settlement {

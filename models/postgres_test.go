@@ -22,7 +22,7 @@ func TestSettlingStaysOnThePage(t *testing.T) {
 			r.Attempts = append(r.Attempts, models.Attempt{EventID: e, WebhookID: webhook, N: 1, StartedAt: time.Now(), Outcome: models.Delivered, Status: 200})
 			r.Updates = append(r.Updates, models.DeliveryUpdate{EventID: e, State: models.Succeeded, Attempts: 1, DueAt: time.Now()})
 		}
-		ok(t, s.Settle(ctx, []models.Result{r}))
+		must[[]models.Work](t)(s.Settle(ctx, []models.Result{r}))
 	}
 	ok(t, s.Close()) // the server's processes tell their counts when they end
 	s = open(t, where)
@@ -63,12 +63,12 @@ func TestAllOrNothing(t *testing.T) {
 		r := models.Result{WebhookID: webhook, Attempts: []models.Attempt{{EventID: events[0], WebhookID: webhook, N: 1, StartedAt: time.Now(), Outcome: "refused"}},
 			Updates: []models.DeliveryUpdate{{EventID: events[0], State: models.Failed, Attempts: 1, DueAt: time.Now(), FailedAt: time.Now()}},
 			Next:    []models.Work{{ID: s.NextID(), Kind: models.Deliver, WebhookID: webhook, DueAt: time.Now(), Members: events}}}
-		if err := s.Settle(ctx, []models.Result{r}); err == nil {
+		if _, err := s.Settle(ctx, []models.Result{r}); err == nil {
 			t.Fatal("settled")
 		}
 		refuse("webhook_health") // the last statement of all
 		r.Next = nil
-		if err := s.Settle(ctx, []models.Result{r}); err == nil {
+		if _, err := s.Settle(ctx, []models.Result{r}); err == nil {
 			t.Fatal("settled")
 		}
 		for _, table := range []string{"attempts", "deliveries WHERE state <> 0", "webhook_health", "outbox", "callbacks"} {

@@ -3,6 +3,7 @@ package models
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -361,4 +362,8 @@ func (t *postgresTranslation) Recent(ctx context.Context, conversations []int64,
 		return nil
 	})
 	return found, err
+}
+
+func (t *postgresTranslation) Lanes(context.Context, []LaneRef, []int64) ([]bool, error) {
+	return nil, errors.New("lanes are not kept yet")
 }

@@ -75,7 +75,7 @@ func TestSQLiteTimes(t *testing.T) {
 	webhook, events := furnish(t, s, 3)
 	at := time.Date(2026, 11, 21, 23, 30, 0, 0, time.FixedZone("west", -8*3600))
 	for i, d := range []time.Duration{0, 10 * time.Millisecond, 500 * time.Millisecond} {
-		ok(t, s.Settle(ctx, []models.Result{{WebhookID: webhook, Updates: []models.DeliveryUpdate{{EventID: events[i], DueAt: at.Add(d)}}}}))
+		must[[]models.Work](t)(s.Settle(ctx, []models.Result{{WebhookID: webhook, Updates: []models.DeliveryUpdate{{EventID: events[i], DueAt: at.Add(d)}}}}))
 	}
 	var kept []string
 	ok(t, s.DB().Raw("SELECT CAST(due_at AS text) FROM deliveries ORDER BY due_at").Scan(&kept).Error)

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -300,4 +301,8 @@ func (t *sqliteTranslation) Recent(ctx context.Context, conversations []int64, n
 		}
 	}
 	return found, nil
+}
+
+func (t *sqliteTranslation) Lanes(context.Context, []LaneRef, []int64) ([]bool, error) {
+	return nil, errors.New("lanes are not kept yet")
 }

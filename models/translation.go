@@ -33,6 +33,9 @@ type Translation interface {
 	Broadcasts(ctx context.Context, refs []BroadcastRef) ([]*Broadcast, error)
 	// Recent reads the last messages of conversations, oldest first, at most n each: those that have a type.
 	Recent(ctx context.Context, conversations []int64, n int) (map[int64][]Message, error)
+	// Lanes enters lanes, each once. True means that the lane was idle and is the caller's: work is the turn of it. False
+	// means that it is busy: what is to be delivered waits in line (see Delivery.Lane).
+	Lanes(ctx context.Context, refs []LaneRef, work []int64) ([]bool, error)
 	// Write keeps everything that the translation made and finishes the work.
 	Write(ctx context.Context, c Changes) error
 }
@@ -214,12 +217,15 @@ const (
 	Succeeded DeliveryState = 1
 	Failed    DeliveryState = 2 // no attempts left, or an answer that ends them
 	Held      DeliveryState = 3 // the webhook is off; kept until its owner asks for it
+	Skipped   DeliveryState = 4 // it was held, and its owner did not want it
 )
 
 // Delivery is one event owed to one webhook.
 type Delivery struct {
 	EventID, WebhookID int64
 	State              DeliveryState
+	// Lane is the conversation in whose lane a pending delivery waits, Sequence its place there; 0: it waits for nobody.
+	Lane, Sequence int64
 }
 
 // ParkedCallback is a callback kept for a number that nobody has connected yet.
@@ -249,9 +255,9 @@ type Changes struct {
 	Parked     []ParkedCallback
 	// Done is the work that this finishes.
 	Done []int64
-	// RoutesVersion is the Version of the Routes by which Parked was decided; 0 is not checked. If the routes have
-	// changed since, Write answers ErrRoutesChanged: the number may have been connected meanwhile, and its parked
-	// callbacks handed out already.
+	// RoutesVersion is the Version of the Routes by which Parked, and which deliveries are held, was decided; 0 is not
+	// checked. If there are any and the routes have changed since, Write answers ErrRoutesChanged: the number may have been
+	// connected meanwhile and its parked callbacks handed out already, the webhook switched on and caught up.
 	RoutesVersion int64
 }
 

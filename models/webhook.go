@@ -39,6 +39,19 @@ type Webhook struct {
 	Verified     bool
 	VerifyReason string
 	Active       bool
+	// Ordering is OrderNone or OrderConversation.
+	Ordering string
+	// Auth is who the gateway says it is; the zero value says nothing.
+	Auth Auth
+	// PreviousSecret signs beside Secret until PreviousUntil, so that a receiver may change over in peace. Empty: none.
+	PreviousSecret Secret
+	PreviousUntil  time.Time
+	// CatchingUp says that a job is delivering what was held: new deliveries are held too and follow in their order.
+	CatchingUp bool
+	// DisabledBy says who switched a webhook off that is not active.
+	DisabledBy DisabledBy
+	// DisabledAt is since when; zero while it is active.
+	DisabledAt time.Time
 	// DisabledReason says why a webhook that is not active is so; empty when its owner switched it off.
 	DisabledReason string
 	CreatedAt      time.Time
@@ -46,8 +59,43 @@ type Webhook struct {
 	Health         Health
 }
 
+// The orderings of a webhook.
+const (
+	OrderNone         = "none"         // events go out as they come
+	OrderConversation = "conversation" // those of one conversation one at a time, in sequence
+)
+
+// Auth is how the gateway identifies itself to a receiver, besides signatures.
+type Auth struct {
+	// Kind is "" (nothing), "basic" or "bearer".
+	Kind string
+	// User and Password are those of basic; Token is that of bearer.
+	User            string
+	Password, Token Secret
+	// Certificate and Key are the PEM of a client certificate for mutual TLS; empty: none. They go with any Kind.
+	Certificate string
+	Key         Secret
+}
+
+// DisabledBy says who switched a webhook off.
+type DisabledBy string
+
+// Those who switch webhooks off.
+const (
+	ByOwner    DisabledBy = "owner"
+	ByReceiver DisabledBy = "receiver" // it answered 410
+	ByFailures DisabledBy = "failures" // for days
+)
+
 // Health is what deliveries have shown of a webhook.
 type Health struct {
+	// FailingSince is the first failure since the last success; zero: the last attempt succeeded, or there was none.
+	FailingSince time.Time
+	// Spread counts the failures since then that lie at least SpreadApart after the one counted before, the first
+	// included.
+	Spread int
+	// Warned is the last share of the way to being disabled, in percent, that was announced; 0: none.
+	Warned int
 	// FailCount is how many deliveries failed since the last that succeeded.
 	FailCount       int64
 	LastTriggeredAt time.Time // zero: never

@@ -21,8 +21,11 @@ const (
 type Priority int16
 
 const (
-	Live   Priority = 0 // messages and what they cause
-	Report Priority = 1 // statuses and everything else
+	Live     Priority = 0 // messages and what they cause
+	Report   Priority = 1 // statuses, retries and everything else
+	Bulk     Priority = 2 // statuses of broadcasts
+	History  Priority = 3 // the past, synchronised
+	Replayed Priority = 4 // what jobs deliver again
 )
 
 // Work is one row of the outbox: something accepted and unfinished. A queue task carries its id.
@@ -32,6 +35,8 @@ type Work struct {
 	Priority  Priority
 	WebhookID int64
 	DueAt     time.Time
+	// JobID is the job that asked for the deliveries; 0: none.
+	JobID int64
 	// Members are callback ids (first and last) or event ids, see Kind.
 	Members []int64
 }

@@ -193,7 +193,8 @@ func testRoutesVersion(t *testing.T, w *world) {
 		{"delete webhook", true, func() error { return w.DeleteWebhook(w.ctx, w.business, webhook.ID) }},
 		{"translate and deliver", false, func() error {
 			e := w.owe(1)
-			return w.Settle(w.ctx, []models.Result{{WebhookID: w.webhook.ID, Attempts: []models.Attempt{w.attempt(e[0], 1, 200)}}})
+			_, err := w.Settle(w.ctx, []models.Result{{WebhookID: w.webhook.ID, Attempts: []models.Attempt{w.attempt(e[0], 1, 200)}}})
+			return err
 		}},
 		{"accept", false, func() error {
 			cs := []models.Callback{{ReceivedAt: time.Now(), Body: []byte("{}")}}

@@ -157,7 +157,8 @@ func (w *world) attempt(event int64, n, status int) models.Attempt {
 
 func (w *world) settle(rs ...models.Result) {
 	w.t.Helper()
-	w.ok(w.Settle(w.ctx, rs))
+	_, err := w.Settle(w.ctx, rs)
+	w.ok(err)
 }
 
 func (w *world) row(event int64) models.DeliveryRow {
