@@ -42,9 +42,7 @@ func (s *Store) Deliveries(ctx context.Context, webhookID int64, f DeliveryFilte
 	f.Limit = min(f.Limit, 200)
 	q := s.db.WithContext(ctx).Table("deliveries AS d").
 		Select("d.event_id, d.webhook_id, e.key, e.type, d.state, d.attempts, d.due_at, e.created_at, a.status AS last_status, a.reason AS last_reason, a.duration_us AS last_us, a.started_at AS last_at").
-		Joins("JOIN events e ON e.id = d.event_id").
-		Joins("LEFT JOIN attempts a ON a.event_id = d.event_id AND a.webhook_id = d.webhook_id AND a.n = d.attempts").
-		Where("d.webhook_id = ?", webhookID).Order("d.event_id DESC").Limit(f.Limit)
+		Where("d.webhook_id = ?", webhookID).Order("d.event_id DESC")
 	if f.State != nil {
 		q = q.Where("d.state = ?", *f.State)
 		if *f.State == Failed {
@@ -70,8 +68,25 @@ func (s *Store) Deliveries(ctx context.Context, webhookID int64, f DeliveryFilte
 	if f.Before > 0 {
 		q = q.Where("d.event_id < ?", f.Before)
 	}
+	first, last := FirstID(f.From), s.nextID()
+	if !f.To.IsZero() {
+		last = min(last, FirstID(f.To))
+	}
+	if f.Before > 0 {
+		last = min(last, f.Before)
+	}
 	var rows []DeliveryRow
-	return rows, translate(q.Scan(&rows).Error, "list deliveries")
+	var err error
+	for _, part := range s.newestFirst(first, last) {
+		var found []DeliveryRow
+		err = q.Session(&gorm.Session{}).Limit(f.Limit - len(rows)).
+			Joins("JOIN events e ON e.id = d.event_id" + part.on("d.event_id") + part.on("e.id")).
+			Joins("LEFT JOIN attempts a ON a.event_id = d.event_id AND a.webhook_id = d.webhook_id AND a.n = d.attempts" + part.on("a.event_id")).Scan(&found).Error
+		if rows = append(rows, found...); err != nil || len(rows) == f.Limit {
+			break
+		}
+	}
+	return rows, translate(err, "list deliveries")
 }
 
 // DeliveryDetail is one delivery with its event and every attempt.
@@ -87,7 +102,7 @@ func (s *Store) Delivery(ctx context.Context, businessID, eventID, webhookID int
 	res := s.db.WithContext(ctx).Table("deliveries AS d").
 		Select("d.event_id, d.webhook_id, e.key, e.type, d.state, d.attempts, d.due_at, e.created_at").
 		Joins("JOIN events e ON e.id = d.event_id").
-		Where("d.event_id = ? AND d.webhook_id = ? AND e.business_id = ?", eventID, webhookID, businessID).Scan(&d.Row)
+		Where("d.event_id = ? AND d.webhook_id = ? AND e.business_id = ?"+within("d.event_id", eventID)+within("e.id", eventID), eventID, webhookID, businessID).Scan(&d.Row)
 	if res.Error == nil && res.RowsAffected == 0 {
 		res.Error = gorm.ErrRecordNotFound
 	}
@@ -95,7 +110,7 @@ func (s *Store) Delivery(ctx context.Context, businessID, eventID, webhookID int
 		return d, translate(res.Error, "delivery")
 	}
 	var err error
-	if d.Event, err = s.event(ctx, "id = ?", eventID); err != nil {
+	if d.Event, err = s.event(ctx, "id = ?"+within("id", eventID), eventID); err != nil {
 		return d, err
 	}
 	var rows []struct {
@@ -107,7 +122,7 @@ func (s *Store) Delivery(ctx context.Context, businessID, eventID, webhookID int
 		Reason     string
 		Answer     string
 	}
-	err = s.db.WithContext(ctx).Table("attempts").Where("event_id = ? AND webhook_id = ?", eventID, webhookID).Order("n").Scan(&rows).Error
+	err = s.db.WithContext(ctx).Table("attempts").Where("event_id = ? AND webhook_id = ?"+within("event_id", eventID), eventID, webhookID).Order("n").Scan(&rows).Error
 	for _, r := range rows {
 		d.Attempts = append(d.Attempts, Attempt{EventID: eventID, WebhookID: webhookID, N: r.N, StartedAt: r.StartedAt,
 			Duration: time.Duration(r.DurationUS) * time.Microsecond, Status: r.Status, Outcome: r.Outcome, Reason: r.Reason, Answer: r.Answer})
@@ -117,7 +132,14 @@ func (s *Store) Delivery(ctx context.Context, businessID, eventID, webhookID int
 
 // EventByKey reads a business's event by its identity.
 func (s *Store) EventByKey(ctx context.Context, businessID int64, key [16]byte) (Event, error) {
-	return s.event(ctx, "key = ? AND business_id = ?", key[:], businessID)
+	if s.embedded {
+		return s.event(ctx, "key = ? AND business_id = ?", key[:], businessID)
+	}
+	var ids []int64 // at the turn of a generation also one that is no event's
+	if err := s.db.WithContext(ctx).Raw("SELECT event_id FROM event_keys WHERE key = ?", key[:]).Scan(&ids).Error; err != nil {
+		return Event{}, translate(err, "event")
+	}
+	return s.event(ctx, "key = ? AND business_id = ? AND id IN ?"+within("id", ids...), key[:], businessID, ids)
 }
 
 type eventRow struct {
@@ -153,14 +175,14 @@ func (r eventRow) event() Event {
 // The caller has made sure that the delivery is the person's.
 func (s *Store) Reopen(ctx context.Context, eventID, webhookID int64, w Work) error {
 	return translate(s.inTx(ctx, func(tx *gorm.DB) error {
-		res := tx.Exec("UPDATE deliveries SET state = ?, due_at = ? WHERE event_id = ? AND webhook_id = ? AND (state <> ? OR due_at > ?)",
+		res := tx.Exec("UPDATE deliveries SET state = ?, due_at = ? WHERE event_id = ? AND webhook_id = ? AND (state <> ? OR due_at > ?)"+within("event_id", eventID),
 			Pending, dueMoment(w.DueAt), eventID, webhookID, Pending, moment(time.Now()))
 		if res.Error != nil {
 			return res.Error
 		}
 		if res.RowsAffected == 0 {
 			var n int64
-			if err := tx.Raw("SELECT count(*) FROM deliveries WHERE event_id = ? AND webhook_id = ?", eventID, webhookID).Scan(&n).Error; err != nil {
+			if err := tx.Raw("SELECT count(*) FROM deliveries WHERE event_id = ? AND webhook_id = ?"+within("event_id", eventID), eventID, webhookID).Scan(&n).Error; err != nil {
 				return err
 			}
 			if n > 0 {

@@ -47,12 +47,14 @@ func (p *postgresEngine) accept(ctx context.Context, w Work, cs []Callback) erro
 	for i, c := range cs {
 		ids[i], apps[i], numbers[i], ats[i], bodies[i] = c.ID, c.AppID, c.NumberID, moment(c.ReceivedAt), c.Body
 	}
-	var b pgx.Batch
-	b.Queue(`INSERT INTO callbacks (id, app_id, number_id, received_at, body)
+	return p.repeat(ctx, func() error {
+		var b pgx.Batch
+		b.Queue(`INSERT INTO callbacks (id, app_id, number_id, received_at, body)
 		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bytea[]) ON CONFLICT (id) DO NOTHING`,
-		ids, apps, numbers, ats, bodies)
-	queueWork(&b, []Work{w})
-	return p.inTx(ctx, &b)
+			ids, apps, numbers, ats, bodies)
+		queueWork(&b, []Work{w})
+		return p.inTx(ctx, &b)
+	})
 }
 
 func queueWork(b *pgx.Batch, ws []Work) {
@@ -69,11 +71,11 @@ func (p *postgresEngine) addWork(ctx context.Context, ws []Work) error {
 }
 
 func (p *postgresEngine) loadCallbacks(ctx context.Context, first, last int64) ([]Callback, error) {
-	return p.callbacks(ctx, `id BETWEEN $1 AND $2`, first, last)
+	return p.callbacks(ctx, `id BETWEEN $1 AND $2`+within("id", first, last), first, last)
 }
 
 func (p *postgresEngine) loadCallbacksByID(ctx context.Context, ids []int64) ([]Callback, error) {
-	return p.callbacks(ctx, `id = ANY($1::bigint[])`, ids)
+	return p.callbacks(ctx, `id = ANY($1::bigint[])`+within("id", ids...), ids)
 }
 
 func (p *postgresEngine) callbacks(ctx context.Context, where string, args ...any) ([]Callback, error) {
@@ -103,7 +105,8 @@ func (p *postgresEngine) unfinished(ctx context.Context, dueBefore time.Time, af
 func (p *postgresEngine) loadGroup(ctx context.Context, webhookID int64, events []int64, dueBefore time.Time) ([]Due, error) {
 	rows, err := p.pool.Query(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data, d.attempts
 		FROM deliveries d JOIN events e ON e.id = d.event_id
-		WHERE d.webhook_id = $1 AND d.event_id = ANY($2::bigint[]) AND d.state = 0 AND d.due_at <= $3 ORDER BY e.id`, webhookID, events, moment(dueBefore))
+		WHERE d.webhook_id = $1 AND d.event_id = ANY($2::bigint[]) AND d.state = 0 AND d.due_at <= $3`+within("d.event_id", events...)+within("e.id", events...)+` ORDER BY e.id`,
+		webhookID, events, moment(dueBefore))
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +121,7 @@ func (p *postgresEngine) loadGroup(ctx context.Context, webhookID int64, events 
 }
 
 func (p *postgresEngine) digests(ctx context.Context, events []int64) (map[int64][]byte, error) {
-	rows, err := p.pool.Query(ctx, `SELECT event_id, data FROM digests WHERE event_id = ANY($1::bigint[])`, events)
+	rows, err := p.pool.Query(ctx, `SELECT event_id, data FROM digests WHERE event_id = ANY($1::bigint[])`+within("event_id", events...), events)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +142,7 @@ func (t *textBytes) ScanBytes(v []byte) error {
 }
 
 func (p *postgresEngine) settle(ctx context.Context, s settlement) error {
-	return repeat(ctx, func() error {
+	return p.repeat(ctx, func() error {
 		var b pgx.Batch
 		queueAttempts(&b, s.attempts)
 		queueUpdates(&b, s.updates)
@@ -183,7 +186,7 @@ func queueUpdates(b *pgx.Batch, us []settledDelivery) {
 	}
 	b.Queue(`UPDATE deliveries d SET state = u.state, attempts = u.attempts, due_at = u.due_at, failed_at = coalesce(u.failed_at, d.failed_at)
 		FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::int[], $5::timestamptz[], $6::timestamptz[]) AS u(event_id, webhook_id, state, attempts, due_at, failed_at)
-		WHERE d.event_id = u.event_id AND d.webhook_id = u.webhook_id AND d.state = 0`, events, hooks, states, attempts, due, failed)
+		WHERE d.event_id = u.event_id AND d.webhook_id = u.webhook_id AND d.state = 0`+within("d.event_id", events...), events, hooks, states, attempts, due, failed)
 }
 
 func queueHealth(b *pgx.Batch, hs []healthChange) {
@@ -211,9 +214,10 @@ func queueHealth(b *pgx.Batch, hs []healthChange) {
 
 func (p *postgresEngine) latencies(ctx context.Context, webhookID, since int64) ([3]time.Duration, error) {
 	var q []float64
+	recent := span{dayOf(since), everything.to}
 	err := p.pool.QueryRow(ctx, `SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY duration_us) FROM (
 		SELECT a.duration_us FROM deliveries d JOIN attempts a ON a.event_id = d.event_id AND a.webhook_id = d.webhook_id
-		WHERE d.webhook_id = $1 AND d.event_id >= $2 ORDER BY d.event_id DESC LIMIT 10000) AS newest`, webhookID, since).Scan(&q)
+		WHERE d.webhook_id = $1 AND d.event_id >= $2`+recent.on("d.event_id")+recent.on("a.event_id")+` ORDER BY d.event_id DESC LIMIT 10000) AS newest`, webhookID, since).Scan(&q)
 	var out [3]time.Duration
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = nil

@@ -17,14 +17,16 @@ type postgresTranslation struct {
 	tx pgx.Tx
 	// unknown are the messages that Messages did not find.
 	unknown map[MessageRef]bool
+	// asked are the keys that Known was asked about.
+	asked map[[16]byte]bool
 }
 
 func (p *postgresEngine) translate(ctx context.Context, fn func(Translation) error) error {
 	// Each statement has to see what others committed while it waited for them, whatever the server's default is.
 	o := pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
-	return repeat(ctx, func() error {
+	return p.repeat(ctx, func() error {
 		return pgx.BeginTxFunc(ctx, p.pool, o, func(tx pgx.Tx) error {
-			return fn(&postgresTranslation{tx: tx, unknown: map[MessageRef]bool{}})
+			return fn(&postgresTranslation{tx: tx, unknown: map[MessageRef]bool{}, asked: map[[16]byte]bool{}})
 		})
 	})
 }
@@ -308,8 +310,9 @@ func (t *postgresTranslation) Known(ctx context.Context, keys [][16]byte) (map[[
 	raw := make([][]byte, len(keys))
 	for i := range keys {
 		raw[i] = keys[i][:]
+		t.asked[keys[i]] = true
 	}
-	rows, err := t.tx.Query(ctx, `SELECT key FROM events WHERE key = ANY($1::bytea[])`, raw)
+	rows, err := t.tx.Query(ctx, `SELECT key FROM event_keys WHERE key = ANY($1::bytea[])`+remembered(time.Now()).on("event_id"), raw)
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func (t *postgresTranslation) Write(ctx context.Context, c Changes) error {
 	for i := range c.Broadcasts {
 		queueBroadcast(&b, &c.Broadcasts[i])
 	}
-	queueEvents(&b, c.Events, c.Deliveries)
+	t.queueEvents(&b, c.Events, c.Deliveries)
 	queueDigests(&b, c.Digests)
 	queueWork(&b, c.Work)
 	if len(c.Done) > 0 {
@@ -115,7 +115,7 @@ func (t *postgresTranslation) queueMessages(b *pgx.Batch, ms []Message) {
 	})
 }
 
-func queueEvents(b *pgx.Batch, es []Event, ds []Delivery) {
+func (t *postgresTranslation) queueEvents(b *pgx.Batch, es []Event, ds []Delivery) {
 	if len(es) == 0 {
 		return
 	}
@@ -129,9 +129,11 @@ func queueEvents(b *pgx.Batch, es []Event, ds []Delivery) {
 		convs[i], sequences[i], callbacks[i], created[i] = e.ConversationID, e.Sequence, e.CallbackID, e.CreatedAt
 		data[i] = e.Data
 	}
+	t.queueKeys(b, es)
 	b.Queue(`INSERT INTO events (id, key, business_id, number_id, type, conversation_id, sequence, callback_id, created_at, data)
-		SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[], $10::text[])
-		ON CONFLICT (key) DO NOTHING`, ids, keys, business, numbers, types, convs, sequences, callbacks, created, data)
+		SELECT u.* FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[], $10::text[])
+			AS u(id, key, business_id, number_id, type, conversation_id, sequence, callback_id, created_at, data)
+		JOIN event_keys k ON k.key = u.key AND k.event_id = u.id`+within("k.event_id", ids...), ids, keys, business, numbers, types, convs, sequences, callbacks, created, data)
 	if len(ds) == 0 {
 		return
 	}
@@ -143,7 +145,7 @@ func queueEvents(b *pgx.Batch, es []Event, ds []Delivery) {
 	// its key to another group.
 	b.Queue(`INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at)
 		SELECT d.event_id, d.webhook_id, d.state, 0, e.created_at FROM unnest($1::bigint[], $2::bigint[], $3::smallint[]) AS d(event_id, webhook_id, state)
-		JOIN events e ON e.id = d.event_id ON CONFLICT DO NOTHING`, events, hooks, states)
+		JOIN events e ON e.id = d.event_id`+within("e.id", events...)+` ON CONFLICT DO NOTHING`, events, hooks, states)
 }
 
 func queueDigests(b *pgx.Batch, ds []Digest) {
@@ -155,5 +157,16 @@ func queueDigests(b *pgx.Batch, ds []Digest) {
 		events[i], data[i] = d.EventID, d.Data
 	}
 	b.Queue(`INSERT INTO digests (event_id, data) SELECT d.event_id, d.data FROM unnest($1::bigint[], $2::text[]) AS d(event_id, data)
-		JOIN events e ON e.id = d.event_id ON CONFLICT DO NOTHING`, events, data)
+		JOIN events e ON e.id = d.event_id`+within("e.id", events...)+` ON CONFLICT DO NOTHING`, events, data)
+}
+
+// queueKeys takes the keys of events. Those that Known was not asked about are looked for in the other generations too.
+func (t *postgresTranslation) queueKeys(b *pgx.Batch, es []Event) {
+	ks := keysOf(es)
+	keys, ids, asked := make([][]byte, len(ks)), make([]int64, len(ks)), make([]bool, len(ks))
+	for i, k := range ks {
+		keys[i], ids[i], asked[i] = k.key, k.eventID, t.asked[[16]byte(k.key)]
+	}
+	b.Queue(`INSERT INTO event_keys (key, event_id) SELECT q.key, q.event_id FROM unnest($1::bytea[], $2::bigint[], $3::bool[]) AS q(key, event_id, asked)
+		WHERE q.asked OR NOT EXISTS (SELECT 1 FROM event_keys k WHERE k.key = q.key`+remembered(time.Now()).on("k.event_id")+`) ON CONFLICT DO NOTHING`, keys, ids, asked)
 }

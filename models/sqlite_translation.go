@@ -152,7 +152,7 @@ func (t *sqliteTranslation) Known(ctx context.Context, keys [][16]byte) (map[[16
 	known := map[[16]byte]bool{}
 	for _, k := range keys {
 		var one int
-		found, err := t.s.row(ctx, `SELECT 1 FROM events WHERE key = ?`, []any{k[:]}, &one)
+		found, err := t.s.row(ctx, `SELECT 1 FROM events WHERE key = ? UNION ALL SELECT 1 FROM event_keys WHERE key = ?`, []any{k[:], k[:]}, &one)
 		if err != nil {
 			return nil, err
 		}
@@ -262,8 +262,8 @@ func (t *sqliteTranslation) writeEvents(ctx context.Context, c Changes) error {
 	for i := range c.Events {
 		e := &c.Events[i]
 		if _, err := t.s.exec(ctx, `INSERT INTO events (id, key, business_id, number_id, type, conversation_id, sequence, callback_id, created_at, data)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`,
-			e.ID, e.Key[:], e.BusinessID, e.NumberID, e.Type, e.ConversationID, e.Sequence, e.CallbackID, e.CreatedAt, string(e.Data)); err != nil {
+			SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM event_keys WHERE key = ?) ON CONFLICT (key) DO NOTHING`,
+			e.ID, e.Key[:], e.BusinessID, e.NumberID, e.Type, e.ConversationID, e.Sequence, e.CallbackID, e.CreatedAt, string(e.Data), e.Key[:]); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,8 @@ func (s *Store) Stats(ctx context.Context, webhookID int64, since time.Time) (St
 		N        int64
 		Attempts int64
 	}
-	err := s.db.WithContext(ctx).Raw("SELECT state, count(*) AS n, coalesce(sum(attempts), 0) AS attempts FROM deliveries WHERE webhook_id = ? AND event_id >= ? GROUP BY state",
+	err := s.db.WithContext(ctx).Raw("SELECT state, count(*) AS n, coalesce(sum(attempts), 0) AS attempts FROM deliveries WHERE webhook_id = ? AND event_id >= ?"+
+		span{dayOf(FirstID(since)), everything.to}.on("event_id")+" GROUP BY state",
 		webhookID, FirstID(since)).Scan(&rows).Error
 	if err != nil {
 		return st, translate(err, "stats")

@@ -68,17 +68,18 @@ func (s *Store) DeleteWebhook(ctx context.Context, businessID, id int64) error {
 	})
 	for more := true; err == nil && more; {
 		err = s.inTx(ctx, func(tx *gorm.DB) error {
-			var last *int64
-			if err := tx.Raw("SELECT max(event_id) FROM (SELECT event_id FROM deliveries WHERE webhook_id = ? ORDER BY event_id LIMIT ?) AS oldest", id, historyAtOnce).Scan(&last).Error; err != nil {
+			var first, last *int64
+			if err := tx.Raw("SELECT min(event_id), max(event_id) FROM (SELECT event_id FROM deliveries WHERE webhook_id = ? ORDER BY event_id LIMIT ?) AS oldest", id, historyAtOnce).Row().Scan(&first, &last); err != nil {
 				return err
 			}
 			if more = last != nil; !more {
 				return nil
 			}
-			if err := tx.Exec("DELETE FROM attempts WHERE webhook_id = ? AND event_id IN (SELECT event_id FROM deliveries WHERE webhook_id = ? AND event_id <= ?)", id, id, *last).Error; err != nil {
+			old := within("event_id", *first, *last)
+			if err := tx.Exec("DELETE FROM attempts WHERE webhook_id = ? AND event_id IN (SELECT event_id FROM deliveries WHERE webhook_id = ? AND event_id <= ?"+old+")"+old, id, id, *last).Error; err != nil {
 				return err
 			}
-			return tx.Exec("DELETE FROM deliveries WHERE webhook_id = ? AND event_id <= ?", id, *last).Error
+			return tx.Exec("DELETE FROM deliveries WHERE webhook_id = ? AND event_id <= ?"+old, id, *last).Error
 		})
 		if ctx.Err() != nil {
 			return nil // the webhook is gone

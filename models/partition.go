@@ -1,0 +1,170 @@
+package models
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// dayIDs is how many ids one day holds: what lies between the first ids of two days.
+const dayIDs = 24 * 60 * 60 * 1000 << (nodeBits + sequenceBits)
+
+// partitioned is a table that PostgreSQL keeps in leaves, each of the ids that were made within some whole days (UTC).
+type partitioned struct {
+	name string
+	days int64 // that a leaf holds, counted from the first day that an id can name
+	// with and also are what a leaf has and its parent cannot: how it is stored, and what is unique within it.
+	with, also string
+}
+
+// partitionedTables are in the order in which old leaves go: nothing outlives what it belongs to.
+var partitionedTables = [...]partitioned{
+	{name: "deliveries", days: 1, with: " WITH (fillfactor = 50)"},
+	{name: "attempts", days: 1},
+	{name: "digests", days: 1},
+	{name: "events", days: 1},
+	eventKeys,
+	{name: "callbacks", days: 1},
+}
+
+// eventKeys is which events there have been. Uniqueness cannot span leaves, and asking many costs every event, so its
+// leaves are longer: generations.
+var eventKeys = partitioned{name: "event_keys", days: 4, also: ", UNIQUE (key)"}
+
+// leaf is one of a table's, by its first id.
+type leaf struct {
+	table partitioned
+	from  int64
+}
+
+// leaf is the one that an id belongs to.
+func (p partitioned) leaf(id int64) leaf {
+	id = max(id, 0)
+	return leaf{p, id - id%(p.days*dayIDs)}
+}
+
+// leaves are those of the ids from one to another, both included.
+func (p partitioned) leaves(first, last int64) (ls []leaf) {
+	for l := p.leaf(first); l.from <= last; l = p.leaf(l.end()) {
+		ls = append(ls, l)
+	}
+	return ls
+}
+
+// name is the leaf's as a table: that of the parent and its first day.
+func (l leaf) name() string { return l.table.name + "_" + IDTime(l.from).UTC().Format("20060102") }
+
+// end is the first id after it.
+func (l leaf) end() int64 { return l.from + l.table.days*dayIDs }
+
+// leafNamed is the leaf of a name; false for the name of anything else.
+func leafNamed(name string) (leaf, bool) {
+	i := strings.LastIndexByte(name, '_')
+	if i < 0 {
+		return leaf{}, false
+	}
+	day, err := time.Parse("20060102", name[i+1:])
+	t := slices.IndexFunc(partitionedTables[:], func(p partitioned) bool { return p.name == name[:i] })
+	if err != nil || t < 0 {
+		return leaf{}, false
+	}
+	l := partitionedTables[t].leaf(FirstID(day))
+	return l, l.name() == name
+}
+
+// dayOf is the first id of the day in which an id was made.
+func dayOf(id int64) int64 { return max(id, 0) - max(id, 0)%dayIDs }
+
+// within is a condition that limits a statement to the days in which ids were made, on a column that holds such ids.
+// Whole days are written into the text, not passed: only so does PostgreSQL, which plans a text once and for all values,
+// plan for these leaves alone, and neither opens nor locks the others. The texts stay few.
+func within(column string, ids ...int64) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	return span{dayOf(slices.Min(ids)), dayOf(slices.Max(ids)) + dayIDs}.on(column)
+}
+
+// span is the ids from one up to another, without that.
+type span struct{ from, to int64 }
+
+// everything is every id.
+var everything = span{0, math.MaxInt64}
+
+// on is the span as a condition to append to others; nothing when it excludes nothing.
+func (s span) on(column string) string {
+	var b strings.Builder
+	if s.from > 0 {
+		fmt.Fprintf(&b, " AND %s >= %d", column, s.from)
+	}
+	if s.to < math.MaxInt64 {
+		fmt.Fprintf(&b, " AND %s < %d", column, s.to)
+	}
+	return b.String()
+}
+
+// newestFirst cuts the ids from one to another into spans of whole days, the newest first and each longer than the one
+// before. A list reads one after the other until it is full: usually only the first, which is few leaves.
+func newestFirst(first, last int64) (ss []span) {
+	to := everything.to
+	for days := int64(1); ; days *= 4 {
+		from := dayOf(last) - days*dayIDs
+		if from <= dayOf(first) || days > 64 {
+			return append(ss, span{dayOf(first), to})
+		}
+		ss = append(ss, span{from, to})
+		to = from
+	}
+}
+
+// IdentityKept is how long it is known at least that there has been an event, whatever else is kept of it: upstream
+// tells the same fact again for seven days.
+const IdentityKept = 8 * 24 * time.Hour
+
+// claimed is how near the end of a generation an event's key is written into the neighbouring generation too.
+const claimed = 2 * time.Hour
+
+// eventKey is one row of event_keys.
+type eventKey struct {
+	key     []byte
+	eventID int64
+}
+
+// keysOf lays out the keys of events in the order in which every transaction takes them: the older generation first.
+//
+// Two transactions that make the same event at the turn of a generation would each find its key free in their own. So
+// near the turn both write it on both sides, and the second finds what the first wrote: on its own side under the other's
+// first or last id, which is no event's. Only clocks that are more than claimed apart could still make two.
+func keysOf(es []Event) []eventKey {
+	const near = int64(claimed/time.Millisecond) << (nodeBits + sequenceBits)
+	ks := make([]eventKey, 0, len(es))
+	for i := range es {
+		id, l := es[i].ID, eventKeys.leaf(es[i].ID)
+		ks = append(ks, eventKey{es[i].Key[:], id})
+		if id-l.from < near && l.from > 0 {
+			ks = append(ks, eventKey{es[i].Key[:], l.from - 1})
+		}
+		if l.end()-id <= near {
+			ks = append(ks, eventKey{es[i].Key[:], l.end()})
+		}
+	}
+	slices.SortStableFunc(ks, func(a, b eventKey) int { // the keys are sorted
+		return int((eventKeys.leaf(a.eventID).from - eventKeys.leaf(b.eventID).from) / dayIDs)
+	})
+	return ks
+}
+
+// remembered is where events are looked for by their key, by whole generations.
+func remembered(now time.Time) span {
+	return span{eventKeys.leaf(FirstID(now.Add(-IdentityKept))).from, everything.to}
+}
+
+// newestFirst cuts ids for a list that shows the newest first. The embedded database has no leaves and needs no parts.
+func (s *Store) newestFirst(first, last int64) []span {
+	if s.embedded {
+		return []span{everything}
+	}
+	return newestFirst(first, last)
+}
