@@ -51,6 +51,7 @@ type engine interface {
 	addWork(ctx context.Context, ws []Work) error
 	digests(ctx context.Context, events []int64) (map[int64][]byte, error)
 	latencies(ctx context.Context, webhookID int64, since int64) ([3]time.Duration, error)
+	maintain(ctx context.Context, now time.Time, c cutoffs, m *Maintained) error
 }
 
 // Open connects, and reads the keyring if the schema is there. The embedded database is migrated; PostgreSQL is not:
