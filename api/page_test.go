@@ -24,7 +24,8 @@ func TestPagesRender(t *testing.T) {
 		w.Name, w.Description, w.URL = evil, evil, "https://203.0.113.7/?a="+url.QueryEscape(evil)
 		w.NumberID, w.Headers, w.RetrySchedule, w.RateLimit = &b.number.ID, map[string]string{"X-Key": "hush"}, []time.Duration{5 * time.Second, 26 * time.Hour}, 9
 	})
-	require.NoError(t, b.store.DisableWebhook(t.Context(), w.ID, "answered 410 Gone "+evil))
+	_, err := b.store.DisableWebhook(t.Context(), w.ID, models.ByReceiver, "answered 410 Gone "+evil)
+	require.NoError(t, err)
 	delivery := b.delivery(w, "message.received", models.Failed, models.Attempt{Outcome: "rejected", Status: 500, Reason: "answered 500", Answer: evil + ` مرحبا`, Duration: time.Second})
 	retrying := b.delivery(w, "message.received", models.Pending, rejected)
 	require.NoError(t, refresh(b))

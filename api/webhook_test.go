@@ -158,7 +158,8 @@ func TestWebhookLife(t *testing.T) {
 	require.Contains(t, got, `"retry_schedule":[],"timeout":10`)
 
 	// Going on again clears the reason; no secret is unsigned.
-	require.NoError(t, b.store.DisableWebhook(t.Context(), made.ID, "gone"))
+	_, err = b.store.DisableWebhook(t.Context(), made.ID, models.ByReceiver, "gone")
+	require.NoError(t, err)
 	_, _ = b.api("PUT", one, `{"is_active":true,"secret":null,"headers":null,"retry_schedule":null}`)
 	w, err = b.store.Webhook(t.Context(), b.ours.ID, made.ID)
 	require.NoError(t, err)

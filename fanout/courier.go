@@ -278,11 +278,14 @@ func (c *Courier) attempt(ctx context.Context, sub *subscription, d models.Due, 
 }
 
 func (c *Courier) disable(ctx context.Context, webhookID int64, reason string) {
-	if err := c.store.DisableWebhook(ctx, webhookID, reason); err != nil {
+	changed, err := c.store.DisableWebhook(ctx, webhookID, models.ByReceiver, reason)
+	if err != nil {
 		c.log.Error("webhook not disabled", "webhook_id", webhookID, "error", err)
 		return
 	}
-	c.log.Warn("webhook disabled", "webhook_id", webhookID, "reason", reason)
+	if changed {
+		c.log.Warn("webhook disabled", "webhook_id", webhookID, "reason", reason)
+	}
 	if err := c.routes.Refresh(ctx); err != nil {
 		c.log.Warn("routes not refreshed", "error", err)
 	}

@@ -74,7 +74,13 @@ type settlement struct {
 
 type settledDelivery struct {
 	webhookID int64
+	jobID     int64 // that asked for the attempt; 0: none
 	DeliveryUpdate
+}
+
+// ofJob says whether it ends a delivery that a job asked for.
+func (u settledDelivery) ofJob() bool {
+	return u.jobID != 0 && (u.State == Succeeded || u.State == Failed)
 }
 
 type healthChange struct {
@@ -82,6 +88,7 @@ type healthChange struct {
 	at               time.Time // of the newest attempt
 	failures         int64     // since the last success within the results
 	success, failure time.Time // of the newest of each; zero: none
+	failing          time.Time // the first failure since the last success within the results; zero: none
 }
 
 // Settle commits the results of attempts in one transaction: attempts and states kept, finished work removed, retries
@@ -105,7 +112,11 @@ func newSettlement(rs []Result) settlement {
 			st.done = append(st.done, r.Done)
 		}
 		st.next = append(st.next, r.Next...)
+		jobs := map[int64]int64{} // by event
 		for _, a := range r.Attempts {
+			if a.JobID != 0 {
+				jobs[a.EventID] = a.JobID
+			}
 			if a.StartedAt.IsZero() {
 				a.StartedAt = time.Now()
 			}
@@ -125,14 +136,14 @@ func newSettlement(rs []Result) settlement {
 			i, twice := updated[k]
 			if !twice {
 				updated[k] = len(st.updates)
-				st.updates = append(st.updates, settledDelivery{r.WebhookID, u})
+				st.updates = append(st.updates, settledDelivery{r.WebhookID, jobs[u.EventID], u})
 				continue
 			}
 			if old := st.updates[i]; old.State == Pending { // as if they had been settled one after the other
 				if u.FailedAt.IsZero() {
 					u.FailedAt = old.FailedAt
 				}
-				st.updates[i].DeliveryUpdate = u
+				st.updates[i].jobID, st.updates[i].DeliveryUpdate = jobs[u.EventID], u
 			}
 		}
 	}
@@ -155,12 +166,15 @@ func (h *healthChange) add(a Attempt) {
 	}
 	later(&h.at)
 	if a.Outcome == Delivered {
-		h.failures = 0
+		h.failures, h.failing = 0, time.Time{}
 		later(&h.success)
 		return
 	}
 	h.failures++
 	later(&h.failure)
+	if h.failing.IsZero() {
+		h.failing = a.StartedAt
+	}
 }
 
 // Delivered is the outcome that counts as success.

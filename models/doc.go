@@ -19,4 +19,8 @@
 // move, contacts are merged and never deleted: what still speaks of one that was merged finds the survivor in merged_into.
 // Who is who is decided in memory by one piece of code (register) for both engines. The ordinary case locks nothing but
 // names and conversations; only what was judged by all names of a contact locks that contact and looks again.
+//
+// 2026-11-21: what is held for a webhook that is off is found by a column of its own (deliveries.held, true or NULL),
+// because no index may name the state. A translation that holds something locks the version of the routes, and whoever
+// ends the holding raises it before the last look: so no delivery is held behind a catch-up's back, and none overtakes it.
 package models

@@ -121,11 +121,12 @@ func (s *Store) Delivery(ctx context.Context, businessID, eventID, webhookID int
 		Outcome    string
 		Reason     string
 		Answer     string
+		JobID      *int64
 	}
 	err = s.db.WithContext(ctx).Table("attempts").Where("event_id = ? AND webhook_id = ?"+within("event_id", eventID), eventID, webhookID).Order("n").Scan(&rows).Error
 	for _, r := range rows {
 		d.Attempts = append(d.Attempts, Attempt{EventID: eventID, WebhookID: webhookID, N: r.N, StartedAt: r.StartedAt,
-			Duration: time.Duration(r.DurationUS) * time.Microsecond, Status: r.Status, Outcome: r.Outcome, Reason: r.Reason, Answer: r.Answer})
+			Duration: time.Duration(r.DurationUS) * time.Microsecond, Status: r.Status, Outcome: r.Outcome, Reason: r.Reason, Answer: r.Answer, JobID: idOrZero(r.JobID)})
 	}
 	return d, translate(err, "attempts")
 }
@@ -171,11 +172,11 @@ func (r eventRow) event() Event {
 }
 
 // Reopen makes a delivery pending again and adds the work that attempts it now: a person asked. A delivery that waits
-// for a later retry is brought forward. It is refused with ErrConflict while the delivery is queued or being attempted.
+// for a later retry is brought forward; the schedule of its retries starts anew. It is refused with ErrConflict while the delivery is queued or being attempted.
 // The caller has made sure that the delivery is the person's.
 func (s *Store) Reopen(ctx context.Context, eventID, webhookID int64, w Work) error {
 	return translate(s.inTx(ctx, func(tx *gorm.DB) error {
-		res := tx.Exec("UPDATE deliveries SET state = ?, due_at = ? WHERE event_id = ? AND webhook_id = ? AND (state <> ? OR due_at > ?)"+within("event_id", eventID),
+		res := tx.Exec("UPDATE deliveries SET state = ?, due_at = ?, base = attempts, held = NULL WHERE event_id = ? AND webhook_id = ? AND (state <> ? OR due_at > ?)"+within("event_id", eventID),
 			Pending, dueMoment(w.DueAt), eventID, webhookID, Pending, moment(time.Now()))
 		if res.Error != nil {
 			return res.Error

@@ -46,6 +46,11 @@ func TestMigrateWhatIsThere(t *testing.T) {
 				"INSERT INTO identities (business_id, kind, value, contact_id) VALUES (1, 2, '49170', 1)",
 				"INSERT INTO conversations (id, number_id, contact_id, sequence, created_at) VALUES (1, 1, 1, 5, " + at + ")",
 				"INSERT INTO messages (number_id, wamid, conversation_id, inbound, type, text, status, sent_at) VALUES (1, 'm', 1, true, 'text', 'hi', '', " + at + ")",
+				`INSERT INTO webhooks (id, business_id, name, description, url, events, dialect, retry_schedule, timeout_ms, rate_limit, is_active, disabled_reason, created_at, updated_at)
+					VALUES (2, 1, '', '', '', '[]', 'awalchat', 'null', 0, 0, false, 'answered 410', ` + at + ", " + at + ")",
+				`INSERT INTO events (id, key, business_id, number_id, type, conversation_id, sequence, callback_id, created_at, data)
+					VALUES (1, '0123456789abcdef', 1, 1, 'message.received', 1, 5, 1, ` + at + ", '{}')",
+				"INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at) VALUES (1, 1, 1, 1, " + at + "), (1, 2, 3, 0, " + at + ")",
 				"INSERT INTO callbacks (id, app_id, received_at, body) VALUES (1, 2, " + at + ", 'x')",
 			} {
 				must[sql.Result](t)(db.ExecContext(t.Context(), row))
@@ -57,6 +62,13 @@ func TestMigrateWhatIsThere(t *testing.T) {
 			ok(t, err)
 			if w := must[models.Webhook](t)(s.Webhook(ctx, 1, 1)); !w.Verified || w.Filter != nil {
 				t.Errorf("webhook %+v", w)
+			}
+			off := must[models.Webhook](t)(s.Webhook(ctx, 1, 2))
+			if off.DisabledBy != models.ByReceiver || off.DisabledAt.IsZero() || off.DisabledReason != "answered 410" || off.Ordering != models.OrderNone {
+				t.Errorf("webhook that is off: %+v", off)
+			}
+			if held := must[models.HeldCount](t)(s.CountHeld(ctx, 2)); held.N != 1 {
+				t.Errorf("held %+v", held)
 			}
 			if cs := must[[]models.Callback](t)(s.Callbacks(ctx, 1, 1)); len(cs) != 1 || cs[0].AppID != 2 || cs[0].NumberID != 0 {
 				t.Errorf("callbacks %+v", cs)

@@ -252,12 +252,12 @@ func (s *Store) unpark(tx *gorm.DB, keys []string) error {
 // addWork puts work into the outbox within a transaction, some hundred at a time.
 func (s *Store) addWork(tx *gorm.DB, ws ...Work) error {
 	for some := range slices.Chunk(ws, 500) {
-		args := make([]any, 0, 6*len(some))
+		args := make([]any, 0, 7*len(some))
 		for _, w := range some {
-			args = append(args, w.ID, w.Kind, w.Priority, w.WebhookID, w.DueAt.UnixMilli(), s.members(w.Members))
+			args = append(args, w.ID, w.Kind, w.Priority, w.WebhookID, w.DueAt.UnixMilli(), idOrNil(w.JobID), s.members(w.Members))
 		}
-		rows := strings.Repeat(", (?, ?, ?, ?, ?, ?)", len(some))[2:]
-		if err := tx.Exec("INSERT INTO outbox (id, kind, priority, webhook_id, due_at, members) VALUES "+rows, args...).Error; err != nil {
+		rows := strings.Repeat(", (?, ?, ?, ?, ?, ?, ?)", len(some))[2:]
+		if err := tx.Exec("INSERT INTO outbox (id, kind, priority, webhook_id, due_at, job_id, members) VALUES "+rows, args...).Error; err != nil {
 			return err
 		}
 	}

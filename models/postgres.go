@@ -59,8 +59,8 @@ func (p *postgresEngine) accept(ctx context.Context, w Work, cs []Callback) erro
 
 func queueWork(b *pgx.Batch, ws []Work) {
 	for _, w := range ws {
-		b.Queue(`INSERT INTO outbox (id, kind, priority, webhook_id, due_at, members) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING`,
-			w.ID, int16(w.Kind), int16(w.Priority), w.WebhookID, w.DueAt.UnixMilli(), w.Members)
+		b.Queue(`INSERT INTO outbox (id, kind, priority, webhook_id, due_at, job_id, members) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
+			w.ID, int16(w.Kind), int16(w.Priority), w.WebhookID, w.DueAt.UnixMilli(), idOrNil(w.JobID), w.Members)
 	}
 }
 
@@ -89,21 +89,21 @@ func (p *postgresEngine) callbacks(ctx context.Context, where string, args ...an
 }
 
 func (p *postgresEngine) unfinished(ctx context.Context, dueBefore time.Time, after int64, limit int) ([]Work, error) {
-	rows, err := p.pool.Query(ctx, `SELECT id, kind, priority, webhook_id, due_at, members FROM outbox WHERE id > $1 AND due_at <= $2 ORDER BY id LIMIT $3`,
+	rows, err := p.pool.Query(ctx, `SELECT id, kind, priority, webhook_id, due_at, coalesce(job_id, 0), members FROM outbox WHERE id > $1 AND due_at <= $2 ORDER BY id LIMIT $3`,
 		after, dueBefore.UnixMilli(), limit)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (w Work, err error) {
 		var due int64
-		err = r.Scan(&w.ID, (*int16)(&w.Kind), (*int16)(&w.Priority), &w.WebhookID, &due, &w.Members)
+		err = r.Scan(&w.ID, (*int16)(&w.Kind), (*int16)(&w.Priority), &w.WebhookID, &due, &w.JobID, &w.Members)
 		w.DueAt = time.UnixMilli(due)
 		return w, err
 	})
 }
 
 func (p *postgresEngine) loadGroup(ctx context.Context, webhookID int64, events []int64, dueBefore time.Time) ([]Due, error) {
-	rows, err := p.pool.Query(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data, d.attempts
+	rows, err := p.pool.Query(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data, d.attempts, d.base
 		FROM deliveries d JOIN events e ON e.id = d.event_id
 		WHERE d.webhook_id = $1 AND d.event_id = ANY($2::bigint[]) AND d.state = 0 AND d.due_at <= $3`+within("d.event_id", events...)+within("e.id", events...)+` ORDER BY e.id`,
 		webhookID, events, moment(dueBefore))
@@ -114,7 +114,7 @@ func (p *postgresEngine) loadGroup(ctx context.Context, webhookID int64, events 
 		var key []byte
 		e := &d.Event
 		err = r.Scan(&e.ID, &key, &e.BusinessID, &e.NumberID, &e.Type, &e.ConversationID, &e.Sequence, &e.CallbackID, &e.CreatedAt,
-			(*textBytes)(&e.Data), &d.Attempts)
+			(*textBytes)(&e.Data), &d.Attempts, &d.Base)
 		copy(e.Key[:], key)
 		return d, err
 	})
@@ -145,6 +145,7 @@ func (p *postgresEngine) settle(ctx context.Context, s settlement) error {
 	return p.repeat(ctx, func() error {
 		var b pgx.Batch
 		queueAttempts(&b, s.attempts)
+		queueJobCounts(&b, s.updates)
 		queueUpdates(&b, s.updates)
 		if len(s.done) > 0 {
 			b.Queue(`DELETE FROM outbox WHERE id = ANY($1::bigint[])`, s.done)
@@ -162,15 +163,15 @@ func queueAttempts(b *pgx.Batch, as []Attempt) {
 	}
 	events, hooks, ns := make([]int64, n), make([]int64, n), make([]int32, n)
 	starts, us, status := make([]time.Time, n), make([]int64, n), make([]int32, n)
-	outcomes, reasons, answers := make([]string, n), make([]string, n), make([]string, n)
+	outcomes, reasons, answers, jobs := make([]string, n), make([]string, n), make([]string, n), make([]*int64, n)
 	for i, a := range as {
 		events[i], hooks[i], ns[i] = a.EventID, a.WebhookID, int32(a.N)
 		starts[i], us[i], status[i] = a.StartedAt, a.Duration.Microseconds(), int32(a.Status)
-		outcomes[i], reasons[i], answers[i] = a.Outcome, a.Reason, a.Answer
+		outcomes[i], reasons[i], answers[i], jobs[i] = a.Outcome, a.Reason, a.Answer, idOrNil(a.JobID)
 	}
-	b.Queue(`INSERT INTO attempts (event_id, webhook_id, n, started_at, duration_us, status, outcome, reason, answer)
-		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::timestamptz[], $5::bigint[], $6::int[], $7::text[], $8::text[], $9::text[])
-		ON CONFLICT DO NOTHING`, events, hooks, ns, starts, us, status, outcomes, reasons, answers)
+	b.Queue(`INSERT INTO attempts (event_id, webhook_id, n, started_at, duration_us, status, outcome, reason, answer, job_id)
+		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::timestamptz[], $5::bigint[], $6::int[], $7::text[], $8::text[], $9::text[], $10::bigint[])
+		ON CONFLICT DO NOTHING`, events, hooks, ns, starts, us, status, outcomes, reasons, answers, jobs)
 }
 
 func queueUpdates(b *pgx.Batch, us []settledDelivery) {
@@ -184,7 +185,8 @@ func queueUpdates(b *pgx.Batch, us []settledDelivery) {
 		events[i], hooks[i], states[i], attempts[i] = u.EventID, u.webhookID, int16(u.State), int32(u.Attempts)
 		due[i], failed[i] = u.DueAt, momentOrNil(u.FailedAt)
 	}
-	b.Queue(`UPDATE deliveries d SET state = u.state, attempts = u.attempts, due_at = u.due_at, failed_at = coalesce(u.failed_at, d.failed_at)
+	b.Queue(`UPDATE deliveries d SET state = u.state, attempts = u.attempts, due_at = u.due_at, failed_at = coalesce(u.failed_at, d.failed_at),
+			held = CASE WHEN u.state = 3 THEN true END
 		FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::int[], $5::timestamptz[], $6::timestamptz[]) AS u(event_id, webhook_id, state, attempts, due_at, failed_at)
 		WHERE d.event_id = u.event_id AND d.webhook_id = u.webhook_id AND d.state = 0`+within("d.event_id", events...), events, hooks, states, attempts, due, failed)
 }
@@ -195,21 +197,29 @@ func queueHealth(b *pgx.Batch, hs []healthChange) {
 		return
 	}
 	hooks, failures := make([]int64, n), make([]int64, n)
-	at, success, failure := make([]time.Time, n), make([]*time.Time, n), make([]*time.Time, n)
+	at, success, failure, failing := make([]time.Time, n), make([]*time.Time, n), make([]*time.Time, n), make([]*time.Time, n)
 	for i, h := range hs {
 		hooks[i], failures[i], at[i], success[i], failure[i] = h.webhookID, h.failures, h.at, momentOrNil(h.success), momentOrNil(h.failure)
+		failing[i] = momentOrNil(h.failing)
 	}
-	// fail_count: from zero when anything succeeded meanwhile, else on from where it stood. A webhook that was deleted
-	// meanwhile gets no row back. Sorted, because every settlement writes these rows.
-	b.Queue(`INSERT INTO webhook_health (webhook_id, fail_count, last_triggered_at, last_success_at, last_failure_at)
-		SELECT u.* FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[]) AS u(webhook_id, failures, at, success, failure)
+	// fail_count and what marks a webhook as failing: from zero when anything succeeded meanwhile, else on from where it
+	// stood. A webhook that was deleted meanwhile gets no row back. Sorted, because every settlement writes these rows.
+	b.Queue(`INSERT INTO webhook_health (webhook_id, fail_count, last_triggered_at, last_success_at, last_failure_at, failing_since, spread, spread_at)
+		SELECT u.*, CASE WHEN u.failing IS NULL THEN 0 ELSE 1 END, u.failing
+		FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[]) AS u(webhook_id, failures, at, success, failure, failing)
 		JOIN webhooks w ON w.id = u.webhook_id ORDER BY u.webhook_id
 		ON CONFLICT (webhook_id) DO UPDATE SET
 			fail_count = CASE WHEN excluded.last_success_at IS NULL THEN webhook_health.fail_count ELSE 0 END + excluded.fail_count,
 			last_triggered_at = greatest(webhook_health.last_triggered_at, excluded.last_triggered_at),
 			last_success_at = greatest(webhook_health.last_success_at, excluded.last_success_at),
-			last_failure_at = greatest(webhook_health.last_failure_at, excluded.last_failure_at)`,
-		hooks, failures, at, success, failure)
+			last_failure_at = greatest(webhook_health.last_failure_at, excluded.last_failure_at),
+			(failing_since, spread, spread_at) = (SELECT
+				CASE WHEN fresh THEN excluded.failing_since ELSE webhook_health.failing_since END,
+				CASE WHEN fresh THEN excluded.spread ELSE webhook_health.spread + CASE WHEN apart THEN 1 ELSE 0 END END,
+				CASE WHEN fresh THEN excluded.spread_at WHEN apart THEN excluded.last_failure_at ELSE webhook_health.spread_at END
+				FROM (SELECT excluded.last_success_at IS NOT NULL OR webhook_health.failing_since IS NULL AS fresh,
+					excluded.last_failure_at >= webhook_health.spread_at + $7::interval AS apart) AS x)`,
+		hooks, failures, at, success, failure, failing, SpreadApart)
 }
 
 func (p *postgresEngine) latencies(ctx context.Context, webhookID, since int64) ([3]time.Duration, error) {

@@ -10,6 +10,7 @@ import (
 // Write sends everything in one pipelined batch.
 func (t *postgresTranslation) Write(ctx context.Context, c Changes) error {
 	var b pgx.Batch
+	queueRoutes(&b, c)
 	t.queueParked(&b, c)
 	queueConversations(&b, c.Conversations)
 	for _, v := range c.Contacts { // one by one, because the order matters
@@ -35,22 +36,27 @@ func (t *postgresTranslation) Write(ctx context.Context, c Changes) error {
 	return t.tx.SendBatch(ctx, &b).Close()
 }
 
+func queueRoutes(b *pgx.Batch, c Changes) {
+	if !c.dependsOnRoutes() {
+		return
+	}
+	// The lock makes a number that is being connected wait until what is parked for it is there to be seen, and a webhook
+	// that is being switched on until what is held for it is.
+	b.Queue(`SELECT version FROM routes_version FOR SHARE`).QueryRow(func(row pgx.Row) error {
+		var v int64
+		if err := row.Scan(&v); err != nil {
+			return err
+		}
+		if v != c.RoutesVersion {
+			return ErrRoutesChanged
+		}
+		return nil
+	})
+}
+
 func (t *postgresTranslation) queueParked(b *pgx.Batch, c Changes) {
 	if len(c.Parked) == 0 {
 		return
-	}
-	if c.RoutesVersion != 0 {
-		// The lock makes a number that is being connected wait until what is parked for it is there to be seen.
-		b.Queue(`SELECT version FROM routes_version FOR SHARE`).QueryRow(func(row pgx.Row) error {
-			var v int64
-			if err := row.Scan(&v); err != nil {
-				return err
-			}
-			if v != c.RoutesVersion {
-				return ErrRoutesChanged
-			}
-			return nil
-		})
 	}
 	n := len(c.Parked)
 	phones, callbacks, reasons := make([]string, n), make([]int64, n), make([]string, n)
@@ -143,8 +149,8 @@ func (t *postgresTranslation) queueEvents(b *pgx.Batch, es []Event, ds []Deliver
 	}
 	// Only events that were really inserted owe deliveries: an event without a conversation may have lost the race for
 	// its key to another group.
-	b.Queue(`INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at)
-		SELECT d.event_id, d.webhook_id, d.state, 0, e.created_at FROM unnest($1::bigint[], $2::bigint[], $3::smallint[]) AS d(event_id, webhook_id, state)
+	b.Queue(`INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, held)
+		SELECT d.event_id, d.webhook_id, d.state, 0, e.created_at, CASE WHEN d.state = 3 THEN true END FROM unnest($1::bigint[], $2::bigint[], $3::smallint[]) AS d(event_id, webhook_id, state)
 		JOIN events e ON e.id = d.event_id`+within("e.id", events...)+` ON CONFLICT DO NOTHING`, events, hooks, states)
 }
 

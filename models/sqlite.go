@@ -100,8 +100,8 @@ func (s *statements) row(ctx context.Context, text string, args []any, dest ...a
 
 func (s *statements) addWork(ctx context.Context, ws []Work) error {
 	for _, w := range ws {
-		if _, err := s.exec(ctx, `INSERT INTO outbox (id, kind, priority, webhook_id, due_at, members) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			w.ID, int16(w.Kind), int16(w.Priority), w.WebhookID, w.DueAt.UnixMilli(), encodeMembers(w.Members)); err != nil {
+		if _, err := s.exec(ctx, `INSERT INTO outbox (id, kind, priority, webhook_id, due_at, job_id, members) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			w.ID, int16(w.Kind), int16(w.Priority), w.WebhookID, w.DueAt.UnixMilli(), idOrNil(w.JobID), encodeMembers(w.Members)); err != nil {
 			return err
 		}
 	}
@@ -169,21 +169,21 @@ func collect[T any](rows *sql.Rows, dest func(*T) []any, after func(*T) error) (
 }
 
 func (q *sqliteEngine) unfinished(ctx context.Context, dueBefore time.Time, after int64, limit int) ([]Work, error) {
-	rows, err := q.db.QueryContext(ctx, `SELECT id, kind, priority, webhook_id, due_at, members FROM outbox WHERE id > ? AND due_at <= ? ORDER BY id LIMIT ?`,
+	rows, err := q.db.QueryContext(ctx, `SELECT id, kind, priority, webhook_id, due_at, coalesce(job_id, 0), members FROM outbox WHERE id > ? AND due_at <= ? ORDER BY id LIMIT ?`,
 		after, dueBefore.UnixMilli(), limit)
 	if err != nil {
 		return nil, err
 	}
 	var due int64
 	var members string
-	return collect(rows, func(w *Work) []any { return []any{&w.ID, &w.Kind, &w.Priority, &w.WebhookID, &due, &members} }, func(w *Work) error {
+	return collect(rows, func(w *Work) []any { return []any{&w.ID, &w.Kind, &w.Priority, &w.WebhookID, &due, &w.JobID, &members} }, func(w *Work) error {
 		w.DueAt = time.UnixMilli(due)
 		return json.Unmarshal([]byte(members), &w.Members)
 	})
 }
 
 func (q *sqliteEngine) loadGroup(ctx context.Context, webhookID int64, events []int64, dueBefore time.Time) ([]Due, error) {
-	rows, err := q.db.QueryContext(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data, d.attempts
+	rows, err := q.db.QueryContext(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data, d.attempts, d.base
 		FROM deliveries d JOIN events e ON e.id = d.event_id
 		WHERE d.webhook_id = ? AND d.event_id IN (SELECT value FROM json_each(?)) AND d.state = 0 AND d.due_at <= ? ORDER BY e.id`, webhookID, encodeMembers(events), moment(dueBefore))
 	if err != nil {
@@ -192,7 +192,7 @@ func (q *sqliteEngine) loadGroup(ctx context.Context, webhookID int64, events []
 	var key []byte
 	return collect(rows, func(d *Due) []any {
 		e := &d.Event
-		return []any{&e.ID, &key, &e.BusinessID, &e.NumberID, &e.Type, &e.ConversationID, &e.Sequence, &e.CallbackID, &e.CreatedAt, &e.Data, &d.Attempts}
+		return []any{&e.ID, &key, &e.BusinessID, &e.NumberID, &e.Type, &e.ConversationID, &e.Sequence, &e.CallbackID, &e.CreatedAt, &e.Data, &d.Attempts, &d.Base}
 	}, func(d *Due) error { copy(d.Event.Key[:], key); return nil })
 }
 
@@ -212,15 +212,18 @@ func (q *sqliteEngine) digests(ctx context.Context, events []int64) (map[int64][
 func (q *sqliteEngine) settle(ctx context.Context, st settlement) error {
 	return q.inTx(ctx, func(s *statements) error {
 		for _, a := range st.attempts {
-			if _, err := s.exec(ctx, `INSERT INTO attempts (event_id, webhook_id, n, started_at, duration_us, status, outcome, reason, answer)
-				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-				a.EventID, a.WebhookID, a.N, a.StartedAt, a.Duration.Microseconds(), a.Status, a.Outcome, a.Reason, a.Answer); err != nil {
+			if _, err := s.exec(ctx, `INSERT INTO attempts (event_id, webhook_id, n, started_at, duration_us, status, outcome, reason, answer, job_id)
+				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+				a.EventID, a.WebhookID, a.N, a.StartedAt, a.Duration.Microseconds(), a.Status, a.Outcome, a.Reason, a.Answer, idOrNil(a.JobID)); err != nil {
 				return err
 			}
 		}
 		for _, u := range st.updates {
-			if _, err := s.exec(ctx, `UPDATE deliveries SET state = ?, attempts = ?, due_at = ?, failed_at = coalesce(?, failed_at) WHERE event_id = ? AND webhook_id = ? AND state = 0`,
-				int16(u.State), u.Attempts, u.DueAt, momentOrNil(u.FailedAt), u.EventID, u.webhookID); err != nil {
+			if err := s.countForJob(ctx, u); err != nil {
+				return err
+			}
+			if _, err := s.exec(ctx, `UPDATE deliveries SET state = ?, attempts = ?, due_at = ?, failed_at = coalesce(?, failed_at), held = ? WHERE event_id = ? AND webhook_id = ? AND state = 0`,
+				int16(u.State), u.Attempts, u.DueAt, momentOrNil(u.FailedAt), heldOrNil(u.State), u.EventID, u.webhookID); err != nil {
 				return err
 			}
 		}
@@ -231,14 +234,19 @@ func (q *sqliteEngine) settle(ctx context.Context, st settlement) error {
 			return err
 		}
 		for _, h := range st.health {
-			if _, err := s.exec(ctx, `INSERT INTO webhook_health (webhook_id, fail_count, last_triggered_at, last_success_at, last_failure_at)
-				SELECT id, ?, ?, ?, ? FROM webhooks WHERE id = ?
+			if _, err := s.exec(ctx, `INSERT INTO webhook_health (webhook_id, fail_count, last_triggered_at, last_success_at, last_failure_at, failing_since, spread, spread_at)
+				SELECT id, ?1, ?2, ?3, ?4, ?5, ?5 IS NOT NULL, ?5 FROM webhooks WHERE id = ?6
 				ON CONFLICT (webhook_id) DO UPDATE SET
 					fail_count = CASE WHEN excluded.last_success_at IS NULL THEN webhook_health.fail_count ELSE 0 END + excluded.fail_count,
 					last_triggered_at = max(webhook_health.last_triggered_at, excluded.last_triggered_at),
 					last_success_at = max(coalesce(webhook_health.last_success_at, ''), coalesce(excluded.last_success_at, webhook_health.last_success_at)),
-					last_failure_at = max(coalesce(webhook_health.last_failure_at, ''), coalesce(excluded.last_failure_at, webhook_health.last_failure_at))`,
-				h.failures, h.at, momentOrNil(h.success), momentOrNil(h.failure), h.webhookID); err != nil {
+					last_failure_at = max(coalesce(webhook_health.last_failure_at, ''), coalesce(excluded.last_failure_at, webhook_health.last_failure_at)),
+					(failing_since, spread, spread_at) = (SELECT
+						CASE WHEN fresh THEN excluded.failing_since ELSE webhook_health.failing_since END,
+						CASE WHEN fresh THEN excluded.spread ELSE webhook_health.spread + coalesce(apart, 0) END,
+						CASE WHEN fresh THEN excluded.spread_at WHEN apart THEN excluded.last_failure_at ELSE webhook_health.spread_at END
+						FROM (SELECT excluded.last_success_at IS NOT NULL OR webhook_health.failing_since IS NULL AS fresh, webhook_health.spread_at <= ?7 AS apart) AS x)`,
+				h.failures, h.at, momentOrNil(h.success), momentOrNil(h.failure), momentOrNil(h.failing), h.webhookID, momentOrNil(h.failure.Add(-SpreadApart))); err != nil {
 				return err
 			}
 		}

@@ -191,7 +191,7 @@ func (t *sqliteTranslation) Write(ctx context.Context, c Changes) error {
 }
 
 func (t *sqliteTranslation) writeParked(ctx context.Context, c Changes) error {
-	if len(c.Parked) > 0 && c.RoutesVersion != 0 {
+	if c.dependsOnRoutes() {
 		var v int64
 		if _, err := t.s.row(ctx, `SELECT version FROM routes_version`, nil, &v); err != nil {
 			return err
@@ -268,8 +268,8 @@ func (t *sqliteTranslation) writeEvents(ctx context.Context, c Changes) error {
 		}
 	}
 	for _, d := range c.Deliveries { // only events that were really inserted owe deliveries
-		if _, err := t.s.exec(ctx, `INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at) SELECT id, ?, ?, 0, created_at FROM events WHERE id = ? ON CONFLICT DO NOTHING`,
-			d.WebhookID, int16(d.State), d.EventID); err != nil {
+		if _, err := t.s.exec(ctx, `INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, held) SELECT id, ?, ?, 0, created_at, ? FROM events WHERE id = ? ON CONFLICT DO NOTHING`,
+			d.WebhookID, int16(d.State), heldOrNil(d.State), d.EventID); err != nil {
 			return err
 		}
 	}

@@ -7,8 +7,8 @@ import (
 
 // Stats is a webhook's record since a moment.
 type Stats struct {
-	Total, Succeeded, Failed, Pending, Held int64
-	Attempts                                int64
+	Total, Succeeded, Failed, Pending, Held, Skipped int64
+	Attempts                                         int64
 	// P50, P95 and P99 are latencies of the newest attempts, at most ten thousand.
 	P50, P95, P99 time.Duration
 }
@@ -37,7 +37,9 @@ func (s *Store) Stats(ctx context.Context, webhookID int64, since time.Time) (St
 			st.Failed = r.N
 		case Held:
 			st.Held = r.N
-		default:
+		case Skipped:
+			st.Skipped = r.N
+		case Pending:
 			st.Pending = r.N
 		}
 	}

@@ -103,6 +103,14 @@ func textOrNil(s string) *string {
 	return &s
 }
 
+// idOrZero is the id of a column that may be NULL.
+func idOrZero(id *int64) int64 {
+	if id == nil {
+		return 0
+	}
+	return *id
+}
+
 // idOrNil is an id for a column that may be NULL.
 func idOrNil(id int64) *int64 {
 	if id == 0 {

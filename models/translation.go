@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -259,6 +260,11 @@ type Changes struct {
 	// checked. If there are any and the routes have changed since, Write answers ErrRoutesChanged: the number may have been
 	// connected meanwhile and its parked callbacks handed out already, the webhook switched on and caught up.
 	RoutesVersion int64
+}
+
+// dependsOnRoutes says whether the routes must still be those of RoutesVersion.
+func (c Changes) dependsOnRoutes() bool {
+	return c.RoutesVersion != 0 && (len(c.Parked) > 0 || slices.ContainsFunc(c.Deliveries, func(d Delivery) bool { return d.State == Held }))
 }
 
 // ConversationChange advances a conversation.

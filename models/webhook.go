@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -121,6 +122,10 @@ type webhookRow struct {
 	Verified       bool
 	VerifyReason   string
 	IsActive       bool
+	Ordering       string
+	CatchingUp     bool
+	DisabledBy     string
+	DisabledAt     *time.Time
 	DisabledReason string
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
@@ -134,6 +139,9 @@ type healthRow struct {
 	LastTriggeredAt time.Time
 	LastSuccessAt   *time.Time
 	LastFailureAt   *time.Time
+	FailingSince    *time.Time
+	Spread          int
+	Warned          int
 }
 
 func (healthRow) TableName() string { return "webhook_health" }
@@ -141,7 +149,9 @@ func (healthRow) TableName() string { return "webhook_health" }
 func (s *Store) webhookRow(w Webhook) (webhookRow, error) {
 	r := webhookRow{ID: w.ID, BusinessID: w.BusinessID, NumberID: w.NumberID, Name: printable(w.Name), Description: printable(w.Description), URL: printable(w.URL),
 		Dialect: printable(w.Dialect), Secret: s.ring.Seal(w.Secret, "webhook secret"), TimeoutMS: w.Timeout.Milliseconds(), RateLimit: w.RateLimit,
-		Verified: w.Verified, VerifyReason: printable(w.VerifyReason), IsActive: w.Active, DisabledReason: printable(w.DisabledReason), CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt}
+		Verified: w.Verified, VerifyReason: printable(w.VerifyReason), IsActive: w.Active,
+		Ordering: cmp.Or(printable(w.Ordering), OrderNone), CatchingUp: w.CatchingUp, DisabledBy: string(w.DisabledBy), DisabledAt: momentOrNil(w.DisabledAt), DisabledReason: printable(w.DisabledReason),
+		CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt}
 	events, err1 := json.Marshal(w.Events)
 	schedule, err2 := json.Marshal(w.RetrySchedule)
 	r.Events, r.RetrySchedule = string(events), string(schedule)
@@ -160,7 +170,9 @@ func (s *Store) webhookRow(w Webhook) (webhookRow, error) {
 func (s *Store) webhook(r webhookRow) (Webhook, error) {
 	w := Webhook{ID: r.ID, BusinessID: r.BusinessID, NumberID: r.NumberID, Name: r.Name, Description: r.Description, URL: r.URL,
 		Dialect: r.Dialect, Timeout: time.Duration(r.TimeoutMS) * time.Millisecond,
-		RateLimit: r.RateLimit, Verified: r.Verified, VerifyReason: r.VerifyReason, Active: r.IsActive, DisabledReason: r.DisabledReason, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt}
+		RateLimit: r.RateLimit, Verified: r.Verified, VerifyReason: r.VerifyReason, Active: r.IsActive,
+		Ordering: r.Ordering, CatchingUp: r.CatchingUp, DisabledBy: DisabledBy(r.DisabledBy), DisabledAt: timeOrZero(r.DisabledAt), DisabledReason: r.DisabledReason,
+		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt}
 	if r.Filter != nil {
 		w.Filter = json.RawMessage(*r.Filter)
 	}
@@ -186,6 +198,8 @@ func (s *Store) webhook(r webhookRow) (Webhook, error) {
 func (s *Store) CreateWebhook(ctx context.Context, w Webhook) (Webhook, error) {
 	w.CreatedAt = moment(time.Now())
 	w.UpdatedAt = w.CreatedAt
+	w.Ordering, w.CatchingUp = cmp.Or(w.Ordering, OrderNone), false
+	w.switched(w.CreatedAt)
 	row, err := s.webhookRow(w)
 	if err != nil {
 		return w, err
@@ -261,7 +275,7 @@ func (s *Store) withHealth(ctx context.Context, ws []Webhook) ([]Webhook, error)
 	for _, h := range rows {
 		for i := range ws {
 			if ws[i].ID == h.WebhookID {
-				ws[i].Health = Health{FailCount: h.FailCount, LastTriggeredAt: h.LastTriggeredAt, LastSuccessAt: h.LastSuccessAt, LastFailureAt: h.LastFailureAt}
+				ws[i].Health = Health{FailingSince: timeOrZero(h.FailingSince), Spread: h.Spread, Warned: h.Warned, FailCount: h.FailCount, LastTriggeredAt: h.LastTriggeredAt, LastSuccessAt: h.LastSuccessAt, LastFailureAt: h.LastFailureAt}
 			}
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 )
 
 // UpdateWebhook changes a business's webhook: change is called with the kept one, inside the transaction, so it must not
@@ -14,21 +13,19 @@ import (
 func (s *Store) UpdateWebhook(ctx context.Context, businessID, id int64, change func(*Webhook) error) (Webhook, error) {
 	var w Webhook
 	err := s.inTx(ctx, func(tx *gorm.DB) error {
-		var r webhookRow
-		q := tx.Where("business_id = ?", businessID)
-		if !s.embedded {
-			q = q.Clauses(clause.Locking{Strength: "UPDATE"})
+		r, err := s.lockWebhook(tx, businessID, id)
+		if err != nil {
+			return err
 		}
-		if err := q.First(&r, id).Error; err != nil {
-			return translate(err, fmt.Sprintf("webhook %d", id))
-		}
-		var err error
+		was := r.IsActive
 		if w, err = s.webhook(r); err != nil {
 			return err
 		}
 		if err := change(&w); err != nil {
 			return err
 		}
+		w.CatchingUp = r.CatchingUp // jobs alone change it
+		w.switched(moment(time.Now()))
 		w.ID, w.BusinessID, w.CreatedAt, w.UpdatedAt = r.ID, r.BusinessID, r.CreatedAt, moment(time.Now())
 		if err := ownNumber(tx, businessID, w.NumberID); err != nil {
 			return err
@@ -40,6 +37,9 @@ func (s *Store) UpdateWebhook(ctx context.Context, businessID, id int64, change 
 			return translate(err, fmt.Sprintf("update webhook %d", id))
 		}
 		w.UpdatedAt = r.UpdatedAt // GORM's own
+		if err := afterSwitch(tx, was, w); err != nil {
+			return err
+		}
 		return raiseRoutes(tx)
 	})
 	return w, err
@@ -59,7 +59,7 @@ func (s *Store) DeleteWebhook(ctx context.Context, businessID, id int64) error {
 		if res.RowsAffected == 0 {
 			return ErrNotFound
 		}
-		for _, table := range []string{"outbox", "webhook_health"} { // in the order in which Settle writes them
+		for _, table := range []string{"jobs", "outbox", "webhook_health"} { // in the order in which Settle writes them
 			if err := tx.Exec("DELETE FROM "+table+" WHERE webhook_id = ?", id).Error; err != nil {
 				return err
 			}
@@ -86,16 +86,4 @@ func (s *Store) DeleteWebhook(ctx context.Context, businessID, id int64) error {
 		}
 	}
 	return translate(err, fmt.Sprintf("delete webhook %d", id))
-}
-
-// DisableWebhook switches a webhook off with a reason; one that is off already keeps its reason.
-func (s *Store) DisableWebhook(ctx context.Context, id int64, reason string) error {
-	return translate(s.inTx(ctx, func(tx *gorm.DB) error {
-		res := tx.Model(&webhookRow{}).Where("id = ? AND is_active = ?", id, true).
-			Updates(map[string]any{"is_active": false, "disabled_reason": printable(reason), "updated_at": moment(time.Now())})
-		if res.Error != nil || res.RowsAffected == 0 {
-			return res.Error
-		}
-		return raiseRoutes(tx)
-	}), fmt.Sprintf("disable webhook %d", id))
 }

@@ -66,7 +66,7 @@ func testWebhooks(_ *testing.T, w *world) {
 	w.ok(err)
 	got, err := w.Webhook(w.ctx, w.business, made.ID)
 	w.ok(err)
-	want.ID, want.CreatedAt, want.UpdatedAt = made.ID, made.CreatedAt, made.UpdatedAt
+	want.ID, want.CreatedAt, want.UpdatedAt, want.Ordering = made.ID, made.CreatedAt, made.UpdatedAt, models.OrderNone
 	got.NumberID, want.NumberID = nil, nil
 	w.equal("kept", got, want)
 	w.equal("secret", got.Secret.Text(), "whsec_x")
@@ -117,11 +117,13 @@ func testUpdateWebhook(_ *testing.T, w *world) {
 	_, err = w.UpdateWebhook(w.ctx, other, w.webhook.ID, never)
 	w.is(err, models.ErrNotFound)
 
-	w.ok(w.DisableWebhook(w.ctx, w.webhook.ID, "gone"))
-	w.ok(w.DisableWebhook(w.ctx, w.webhook.ID, "again"))
+	w.disable(w.webhook.ID, models.ByReceiver, "gone")
+	changed, err := w.DisableWebhook(w.ctx, w.webhook.ID, models.ByFailures, "again")
+	w.ok(err)
+	w.equal("off already", changed, false)
 	after, err = w.Webhook(w.ctx, w.business, w.webhook.ID)
 	w.ok(err)
-	w.equal("off", []any{after.Active, after.DisabledReason}, []any{false, "gone"})
+	w.equal("off", []any{after.Active, after.DisabledBy, after.DisabledReason}, []any{false, models.ByReceiver, "gone"})
 }
 
 func testDeleteWebhook(_ *testing.T, w *world) {
@@ -188,8 +190,11 @@ func testRoutesVersion(t *testing.T, w *world) {
 			_, _ = w.UpdateWebhook(w.ctx, w.business, webhook.ID, func(*models.Webhook) error { return errors.New("no") })
 			return nil
 		}},
-		{"disable webhook", true, func() error { return w.DisableWebhook(w.ctx, webhook.ID, "r") }},
-		{"disable webhook again", false, func() error { return w.DisableWebhook(w.ctx, webhook.ID, "r") }},
+		{"disable webhook", true, func() error { w.disable(webhook.ID, models.ByReceiver, "r"); return nil }},
+		{"disable webhook again", false, func() error {
+			_, err := w.DisableWebhook(w.ctx, webhook.ID, models.ByReceiver, "r")
+			return err
+		}},
 		{"delete webhook", true, func() error { return w.DeleteWebhook(w.ctx, w.business, webhook.ID) }},
 		{"translate and deliver", false, func() error {
 			e := w.owe(1)

@@ -31,6 +31,11 @@ func Exercise(t *testing.T, open func(testing.TB) *models.Store) {
 		{"rush", testRush}, {"rush of reports", testStatusRush},
 		{"settle", testSettle}, {"health", testHealth}, {"load group", testLoadGroup}, {"settle twice", testSettleTwice},
 		{"deliveries", testDeliveries}, {"delivery", testDelivery}, {"reopen", testReopen}, {"stats", testStats}, {"inspections", testInspections},
+		{"failing", testFailing}, {"troubled", testTroubled}, {"switch", testSwitch}, {"resume", testResume},
+		{"held", testHeld}, {"held by old routes", testHeldStale}, {"skip", testSkip}, {"base", testBase}, {"waiting", testWaiting},
+		{"jobs", testJobs}, {"catch-up", testCatchUp}, {"catch-up beside a writer", testCatchUpBeside}, {"catch-up beside writers", testCatchUpRush}, {"catch-up waits for the last", testCatchUpLast},
+		{"replay", testReplay}, {"replay choices", testReplayFilter}, {"cancel", testCancel}, {"job of a webhook switched off", testJobSwitchedOff},
+		{"two steps at once", testStepTwice}, {"job and crash", testJobCrash}, {"job counts", testJobCounts},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -159,6 +164,14 @@ func (w *world) settle(rs ...models.Result) {
 	w.t.Helper()
 	_, err := w.Settle(w.ctx, rs)
 	w.ok(err)
+}
+
+// disable switches a webhook off that is on.
+func (w *world) disable(webhook int64, by models.DisabledBy, reason string) {
+	w.t.Helper()
+	changed, err := w.DisableWebhook(w.ctx, webhook, by, reason)
+	w.ok(err)
+	w.equal("switched off", changed, true)
 }
 
 func (w *world) row(event int64) models.DeliveryRow {

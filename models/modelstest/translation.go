@@ -174,7 +174,7 @@ func testText(_ *testing.T, w *world) {
 		rows, err := w.Deliveries(w.ctx, w.webhook.ID, models.DeliveryFilter{Types: []string{text}})
 		w.ok(err)
 		w.equal("deliveries of the type", len(rows), 1)
-		w.ok(w.DisableWebhook(w.ctx, w.newWebhook(w.business).ID, text))
+		w.disable(w.newWebhook(w.business).ID, models.ByReceiver, text)
 	}
 	_, err := w.CreateWebhook(w.ctx, models.Webhook{BusinessID: w.business, Name: bad, Description: bad, URL: bad, Events: []string{bad}, Dialect: bad, Secret: bad, Headers: map[string]string{bad: bad}})
 	w.ok(err)
