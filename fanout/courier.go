@@ -132,7 +132,7 @@ func (c *Courier) Attempt(ctx context.Context, w models.Work) error {
 	defer end()
 	due, ok := c.recent.take(w.ID)
 	if !ok {
-		if due, err = c.store.LoadGroup(ctx, w.WebhookID, w.Members, latest(c.now().Add(dueSlack), w.DueAt)); err != nil {
+		if due, err = c.store.LoadGroup(ctx, w, latest(c.now().Add(dueSlack), w.DueAt)); err != nil {
 			return err
 		}
 	}

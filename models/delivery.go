@@ -14,6 +14,8 @@ type Due struct {
 	// Attempts is how many were made so far, Base how many of them before it was last asked for again: the retry schedule
 	// counts from there.
 	Attempts, Base int
+	// JobID is the job that asked for it last; 0: none.
+	JobID int64
 	// Lane is that of the event's conversation; zero when the webhook keeps no order.
 	Lane LaneState
 }
@@ -37,7 +39,8 @@ type Attempt struct {
 
 // Result is what became of one piece of delivery work.
 type Result struct {
-	// Done is the work it finishes; 0 for none, as when a person asked for the attempt.
+	// Done is the work it finishes; 0 for none, as when a person asked for the attempt. A lane whose turn it still is after
+	// Turns is over with it: work of which nothing was left to attempt needs no Turns.
 	Done      int64
 	WebhookID int64
 	// Work is what the attempts belong to, finished or not: it has to be the turn of the lanes in Turns.
@@ -70,6 +73,10 @@ type settlement struct {
 	done     []int64
 	next     []Work
 	health   []healthChange
+
+	turns     []settledTurn
+	standDown []int64 // webhooks
+	nextID    func() int64
 }
 
 type settledDelivery struct {
@@ -92,14 +99,16 @@ type healthChange struct {
 }
 
 // Settle commits the results of attempts in one transaction: attempts and states kept, finished work removed, retries
-// added, health of the webhooks brought up to date. A delivery that is no longer pending keeps its state. The answer is
-// the work that came up in lanes; it is in the outbox.
+// added, health of the webhooks brought up to date. A delivery that is no longer pending keeps its state; one that ends
+// waits in no lane. The answer is the work that came up in lanes; it is in the outbox.
 func (s *Store) Settle(ctx context.Context, rs []Result) ([]Work, error) {
 	st := newSettlement(rs)
-	if err := s.hot.settle(ctx, st); err != nil {
+	st.nextID = s.nextID
+	up, err := s.hot.settle(ctx, st)
+	if err != nil {
 		return nil, fmt.Errorf("settle %d attempts: %w", len(st.attempts), err)
 	}
-	return nil, nil
+	return up, nil
 }
 
 func newSettlement(rs []Result) settlement {
@@ -113,6 +122,12 @@ func newSettlement(rs []Result) settlement {
 		}
 		st.next = append(st.next, r.Next...)
 		jobs := map[int64]int64{} // by event
+		for _, t := range r.Turns {
+			st.turns = append(st.turns, settledTurn{LaneRef{r.WebhookID, t.ConversationID}, r.Work, t})
+		}
+		if r.StandDown {
+			st.standDown = append(st.standDown, r.WebhookID)
+		}
 		for _, a := range r.Attempts {
 			if a.JobID != 0 {
 				jobs[a.EventID] = a.JobID
@@ -155,6 +170,7 @@ func newSettlement(rs []Result) settlement {
 		return cmp.Or(cmp.Compare(a.EventID, b.EventID), cmp.Compare(a.webhookID, b.webhookID))
 	})
 	slices.Sort(st.done)
+	st.done = slices.Compact(st.done)
 	return st
 }
 
@@ -180,13 +196,17 @@ func (h *healthChange) add(a Attempt) {
 // Delivered is the outcome that counts as success.
 const Delivered = "delivered"
 
-// LoadGroup reads the deliveries of one webhook among the given events that are still pending and due by a moment, in
-// event order. A delivery is due when the work that was made for it is, to the millisecond: a worker whose clock is
-// behind asks for the work's DueAt and misses none.
-func (s *Store) LoadGroup(ctx context.Context, webhookID int64, events []int64, dueBefore time.Time) ([]Due, error) {
-	due, err := s.hot.loadGroup(ctx, webhookID, events, dueBefore)
+// LoadGroup reads the members of delivery work that are still pending and due by a moment, in event order. A delivery is
+// due when the work that was made for it is, to the millisecond: a worker whose clock is behind asks for the work's DueAt
+// and misses none.
+//
+// Those who wait in a lane are nobody's. Work that is the turn of a lane gets its members of that lane whenever they are
+// due, and other work does not get them, whatever a worker that was thought dead made of them meanwhile. Who stepped
+// aside is attempted like a delivery without a lane.
+func (s *Store) LoadGroup(ctx context.Context, w Work, dueBefore time.Time) ([]Due, error) {
+	due, err := s.hot.loadGroup(ctx, w, dueBefore)
 	if err != nil {
-		return nil, fmt.Errorf("load deliveries of webhook %d: %w", webhookID, err)
+		return nil, fmt.Errorf("load deliveries of webhook %d: %w", w.WebhookID, err)
 	}
 	return due, nil
 }

@@ -172,11 +172,16 @@ func (r eventRow) event() Event {
 }
 
 // Reopen makes a delivery pending again and adds the work that attempts it now: a person asked. A delivery that waits
-// for a later retry is brought forward; the schedule of its retries starts anew. It is refused with ErrConflict while the delivery is queued or being attempted.
-// The caller has made sure that the delivery is the person's.
+// for a later retry is brought forward, one of a lane steps aside and is attempted out of turn; the schedule of its retries
+// starts anew. It is refused with ErrConflict while the delivery is queued or being attempted. The caller has made sure
+// that the delivery is the person's.
 func (s *Store) Reopen(ctx context.Context, eventID, webhookID int64, w Work) error {
 	return translate(s.inTx(ctx, func(tx *gorm.DB) error {
-		res := tx.Exec("UPDATE deliveries SET state = ?, due_at = ?, base = attempts, held = NULL WHERE event_id = ? AND webhook_id = ? AND (state <> ? OR due_at > ?)"+within("event_id", eventID),
+		if err := s.stepAside(tx, eventID, webhookID); err != nil {
+			return err
+		}
+		res := tx.Exec(`UPDATE deliveries SET state = ?, due_at = ?, base = attempts, job_id = NULL, held = NULL, lane = NULL, lane_sequence = NULL
+			WHERE event_id = ? AND webhook_id = ? AND (state <> ? OR due_at > ? OR lane IS NOT NULL)`+within("event_id", eventID),
 			Pending, dueMoment(w.DueAt), eventID, webhookID, Pending, moment(time.Now()))
 		if res.Error != nil {
 			return res.Error

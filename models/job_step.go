@@ -97,20 +97,84 @@ func (s *Store) takeForJob(tx *gorm.DB, r jobRow, n int, due time.Time) ([]int64
 		return nil, err
 	}
 	// By range, which finds its place in the time partitions. What came to lie in it meanwhile is taken as well.
-	args = append([]any{Pending, due}, append(args, ids[0], ids[len(ids)-1])...)
+	args = append([]any{Pending, due, r.ID}, append(args, ids[0], ids[len(ids)-1])...)
 	var taken []int64
-	err = tx.Raw("UPDATE deliveries AS d SET state = ?, base = d.attempts, due_at = ?, held = NULL WHERE "+where+" AND d.event_id BETWEEN ? AND ? RETURNING event_id", args...).Scan(&taken).Error
+	err = tx.Raw("UPDATE deliveries AS d SET state = ?, base = d.attempts, due_at = ?, job_id = ?, held = NULL WHERE "+where+" AND d.event_id BETWEEN ? AND ?"+within("d.event_id", ids...)+" RETURNING event_id", args...).Scan(&taken).Error
 	slices.Sort(taken)
 	return taken, err
 }
 
 // underWay adds the work that attempts what a job took.
 func (s *Store) underWay(tx *gorm.DB, w webhookRow, r jobRow, events []int64, due time.Time) ([]Work, error) {
-	// LANES: for a CatchUp of a webhook with w.Ordering == OrderConversation, the events of a conversation enter their lane
-	// here: those whose lane is busy wait (deliveries.lane, lane_sequence) and are left out of the work.
+	turns, alone, err := s.turnsFor(tx, w, r, events)
+	if err != nil {
+		return nil, err
+	}
 	var ws []Work
-	for group := range slices.Chunk(events, jobGroup) {
+	for _, turn := range turns {
+		ws = append(ws, Work{ID: turn.id, Kind: Deliver, Priority: Replayed, WebhookID: r.WebhookID, DueAt: due, JobID: r.ID, Members: turn.events})
+	}
+	for group := range slices.Chunk(alone, jobGroup) {
 		ws = append(ws, Work{ID: s.nextID(), Kind: Deliver, Priority: Replayed, WebhookID: r.WebhookID, DueAt: due, JobID: r.ID, Members: group})
 	}
 	return ws, s.addWork(tx, ws...)
+}
+
+// jobTurn is work that is to be the turn of some lanes, with the events that it attempts.
+type jobTurn struct {
+	id     int64
+	events []int64
+}
+
+// turnsFor lets what a catch-up takes enter the lanes of an ordered webhook: it gets their turn or waits in line. What a
+// replay takes was there before and keeps no order; neither does what belongs to no conversation.
+func (s *Store) turnsFor(tx *gorm.DB, w webhookRow, r jobRow, events []int64) (turns []jobTurn, alone []int64, err error) {
+	if JobKind(r.Kind) != CatchUp || w.Ordering != OrderConversation || len(events) == 0 {
+		return nil, events, nil
+	}
+	var rows []struct{ ID, ConversationID int64 }
+	if err := tx.Raw("SELECT id, conversation_id FROM events WHERE id IN ?"+within("id", events...)+" ORDER BY conversation_id, sequence", events).Scan(&rows).Error; err != nil {
+		return nil, nil, err
+	}
+	var refs []LaneRef
+	var members [][]int64
+	for _, e := range rows {
+		switch n := len(refs); {
+		case e.ConversationID == 0:
+			alone = append(alone, e.ID)
+		case n > 0 && refs[n-1].ConversationID == e.ConversationID:
+			members[n-1] = append(members[n-1], e.ID)
+		default:
+			refs, members = append(refs, LaneRef{r.WebhookID, e.ConversationID}), append(members, []int64{e.ID})
+		}
+	}
+	work := make([]int64, len(refs))
+	for i := range refs {
+		first := min(len(members[i]), laneAtOnce)
+		if n := len(turns); n == 0 || len(turns[n-1].events)+first > jobGroup {
+			turns = append(turns, jobTurn{id: s.nextID()})
+		}
+		t := &turns[len(turns)-1]
+		t.events, work[i] = append(t.events, members[i][:first]...), t.id
+	}
+	idle, err := s.enterLanes(tx, refs, work)
+	if err != nil {
+		return nil, nil, err
+	}
+	var behind []int64
+	for i := range refs {
+		if idle[i] {
+			behind = append(behind, members[i][min(len(members[i]), laneAtOnce):]...)
+		} else {
+			behind = append(behind, members[i]...)
+		}
+	}
+	if len(behind) == 0 {
+		return turns, alone, nil
+	}
+	for i := range turns {
+		turns[i].events = slices.DeleteFunc(turns[i].events, func(e int64) bool { return slices.Contains(behind, e) })
+	}
+	turns = slices.DeleteFunc(turns, func(t jobTurn) bool { return len(t.events) == 0 })
+	return turns, alone, s.lineUp(tx, r.WebhookID, behind)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -22,6 +23,10 @@ type postgresEngine struct {
 type postgresArray []int64
 
 func (a postgresArray) Value() (driver.Value, error) {
+	return a.text(), nil
+}
+
+func (a postgresArray) text() string {
 	b := []byte{'{'}
 	for i, id := range a {
 		if i > 0 {
@@ -29,7 +34,7 @@ func (a postgresArray) Value() (driver.Value, error) {
 		}
 		b = strconv.AppendInt(b, id, 10)
 	}
-	return string(append(b, '}')), nil
+	return string(append(b, '}'))
 }
 
 // inTx sends the statements of one batch without waiting for answers in between. A batch without BEGIN is one implicit
@@ -102,19 +107,24 @@ func (p *postgresEngine) unfinished(ctx context.Context, dueBefore time.Time, af
 	})
 }
 
-func (p *postgresEngine) loadGroup(ctx context.Context, webhookID int64, events []int64, dueBefore time.Time) ([]Due, error) {
-	rows, err := p.pool.Query(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data, d.attempts, d.base
+func (p *postgresEngine) loadGroup(ctx context.Context, w Work, dueBefore time.Time) ([]Due, error) {
+	rows, err := p.pool.Query(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data, d.attempts, d.base, coalesce(d.job_id, 0),
+			coalesce(l.turn, 0), l.blocked_since, l.aside
 		FROM deliveries d JOIN events e ON e.id = d.event_id
-		WHERE d.webhook_id = $1 AND d.event_id = ANY($2::bigint[]) AND d.state = 0 AND d.due_at <= $3`+within("d.event_id", events...)+within("e.id", events...)+` ORDER BY e.id`,
-		webhookID, events, moment(dueBefore))
+		`+joinLane+`
+		WHERE d.webhook_id = $1 AND d.event_id = ANY($2::bigint[]) AND d.state = 0 AND d.lane IS NULL AND `+ownDue+within("d.event_id", w.Members...)+within("e.id", w.Members...)+` ORDER BY e.id`,
+		w.WebhookID, w.Members, moment(dueBefore), w.ID)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (d Due, err error) {
 		var key []byte
+		var since *time.Time
 		e := &d.Event
 		err = r.Scan(&e.ID, &key, &e.BusinessID, &e.NumberID, &e.Type, &e.ConversationID, &e.Sequence, &e.CallbackID, &e.CreatedAt,
-			(*textBytes)(&e.Data), &d.Attempts, &d.Base)
+			(*textBytes)(&e.Data), &d.Attempts, &d.Base, &d.JobID, &d.Lane.Turn, &since, &d.Lane.Aside)
+		d.Lane.BlockedSince = timeOrZero(since)
+		slices.Sort(d.Lane.Aside)
 		copy(e.Key[:], key)
 		return d, err
 	})
@@ -141,19 +151,38 @@ func (t *textBytes) ScanBytes(v []byte) error {
 	return nil
 }
 
-func (p *postgresEngine) settle(ctx context.Context, s settlement) error {
-	return p.repeat(ctx, func() error {
+func (p *postgresEngine) settle(ctx context.Context, s settlement) ([]Work, error) {
+	if s.inTurn() {
+		return p.settleLanes(ctx, s)
+	}
+	var finished *int64
+	err := p.repeat(ctx, func() error {
 		var b pgx.Batch
 		queueAttempts(&b, s.attempts)
 		queueJobCounts(&b, s.updates)
 		queueUpdates(&b, s.updates)
-		if len(s.done) > 0 {
-			b.Queue(`DELETE FROM outbox WHERE id = ANY($1::bigint[])`, s.done)
-		}
+		finished = queueDone(&b, s.done)
 		queueWork(&b, s.next)
 		queueHealth(&b, s.health)
 		return p.inTx(ctx, &b)
 	})
+	if err != nil || *finished == int64(len(s.done)) {
+		return nil, err
+	}
+	return p.settleLanes(ctx, settlement{done: s.done, nextID: s.nextID})
+}
+
+// queueDone finishes work, but for work that is still the turn of a lane: it is not done while others wait for it. The
+// count is of what was finished, once the batch is sent.
+func queueDone(b *pgx.Batch, done []int64) *int64 {
+	var finished int64
+	if len(done) > 0 {
+		b.Queue(`DELETE FROM outbox o WHERE o.id = ANY($1::bigint[]) AND NOT EXISTS (SELECT 1 FROM lanes l WHERE l.turn = o.id)`, done).Exec(func(tag pgconn.CommandTag) error {
+			finished = tag.RowsAffected()
+			return nil
+		})
+	}
+	return &finished
 }
 
 func queueAttempts(b *pgx.Batch, as []Attempt) {
@@ -186,7 +215,8 @@ func queueUpdates(b *pgx.Batch, us []settledDelivery) {
 		due[i], failed[i] = u.DueAt, momentOrNil(u.FailedAt)
 	}
 	b.Queue(`UPDATE deliveries d SET state = u.state, attempts = u.attempts, due_at = u.due_at, failed_at = coalesce(u.failed_at, d.failed_at),
-			held = CASE WHEN u.state = 3 THEN true END
+			held = CASE WHEN u.state = 3 THEN true END,
+			lane = CASE WHEN u.state = 0 THEN d.lane END, lane_sequence = CASE WHEN u.state = 0 THEN d.lane_sequence END
 		FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::int[], $5::timestamptz[], $6::timestamptz[]) AS u(event_id, webhook_id, state, attempts, due_at, failed_at)
 		WHERE d.event_id = u.event_id AND d.webhook_id = u.webhook_id AND d.state = 0`+within("d.event_id", events...), events, hooks, states, attempts, due, failed)
 }

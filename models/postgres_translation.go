@@ -3,7 +3,6 @@ package models
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -11,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// postgresTranslation takes what other groups may take too in one order: names, then conversations, then messages, then
-// what Write adds, each sorted.
+// postgresTranslation takes what other groups may take too in one order: names, then conversations, then messages,
+// then lanes, then what Write adds, each sorted.
 type postgresTranslation struct {
 	tx pgx.Tx
 	// unknown are the messages that Messages did not find.
@@ -365,8 +364,4 @@ func (t *postgresTranslation) Recent(ctx context.Context, conversations []int64,
 		return nil
 	})
 	return found, err
-}
-
-func (t *postgresTranslation) Lanes(context.Context, []LaneRef, []int64) ([]bool, error) {
-	return nil, errors.New("lanes are not kept yet")
 }

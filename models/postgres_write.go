@@ -144,14 +144,17 @@ func (t *postgresTranslation) queueEvents(b *pgx.Batch, es []Event, ds []Deliver
 		return
 	}
 	events, hooks, states := make([]int64, len(ds)), make([]int64, len(ds)), make([]int16, len(ds))
+	lanes, places := make([]int64, len(ds)), make([]int64, len(ds))
 	for i, d := range ds {
 		events[i], hooks[i], states[i] = d.EventID, d.WebhookID, int16(d.State)
+		lanes[i], places[i] = d.Lane, d.Sequence
 	}
 	// Only events that were really inserted owe deliveries: an event without a conversation may have lost the race for
 	// its key to another group.
-	b.Queue(`INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, held)
-		SELECT d.event_id, d.webhook_id, d.state, 0, e.created_at, CASE WHEN d.state = 3 THEN true END FROM unnest($1::bigint[], $2::bigint[], $3::smallint[]) AS d(event_id, webhook_id, state)
-		JOIN events e ON e.id = d.event_id`+within("e.id", events...)+` ON CONFLICT DO NOTHING`, events, hooks, states)
+	b.Queue(`INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, held, lane, lane_sequence)
+		SELECT d.event_id, d.webhook_id, d.state, 0, e.created_at, CASE WHEN d.state = 3 THEN true END, nullif(d.lane, 0), nullif(d.place, 0)
+		FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[]) AS d(event_id, webhook_id, state, lane, place)
+		JOIN events e ON e.id = d.event_id`+within("e.id", events...)+` ON CONFLICT DO NOTHING`, events, hooks, states, lanes, places)
 }
 
 func queueDigests(b *pgx.Batch, ds []Digest) {

@@ -182,18 +182,30 @@ func (q *sqliteEngine) unfinished(ctx context.Context, dueBefore time.Time, afte
 	})
 }
 
-func (q *sqliteEngine) loadGroup(ctx context.Context, webhookID int64, events []int64, dueBefore time.Time) ([]Due, error) {
-	rows, err := q.db.QueryContext(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data, d.attempts, d.base
+func (q *sqliteEngine) loadGroup(ctx context.Context, w Work, dueBefore time.Time) ([]Due, error) {
+	rows, err := q.db.QueryContext(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data, d.attempts, d.base, coalesce(d.job_id, 0),
+			coalesce(l.turn, 0), l.blocked_since, coalesce(l.aside, '[]')
 		FROM deliveries d JOIN events e ON e.id = d.event_id
-		WHERE d.webhook_id = ? AND d.event_id IN (SELECT value FROM json_each(?)) AND d.state = 0 AND d.due_at <= ? ORDER BY e.id`, webhookID, encodeMembers(events), moment(dueBefore))
+		LEFT JOIN lanes l ON l.webhook_id = d.webhook_id AND l.conversation_id = e.conversation_id
+		WHERE d.webhook_id = ? AND d.event_id IN (SELECT value FROM json_each(?)) AND d.state = 0 AND d.lane IS NULL AND `+sqliteOwnDue+` ORDER BY e.id`,
+		w.WebhookID, encodeMembers(w.Members), w.ID, moment(dueBefore), w.ID)
 	if err != nil {
 		return nil, err
 	}
 	var key []byte
+	var since *time.Time
+	var aside string
 	return collect(rows, func(d *Due) []any {
 		e := &d.Event
-		return []any{&e.ID, &key, &e.BusinessID, &e.NumberID, &e.Type, &e.ConversationID, &e.Sequence, &e.CallbackID, &e.CreatedAt, &e.Data, &d.Attempts, &d.Base}
-	}, func(d *Due) error { copy(d.Event.Key[:], key); return nil })
+		return []any{&e.ID, &key, &e.BusinessID, &e.NumberID, &e.Type, &e.ConversationID, &e.Sequence, &e.CallbackID, &e.CreatedAt, &e.Data, &d.Attempts, &d.Base, &d.JobID,
+			&d.Lane.Turn, &since, &aside}
+	}, func(d *Due) (err error) {
+		copy(d.Event.Key[:], key)
+		d.Lane.BlockedSince = timeOrZero(since)
+		d.Lane.Aside, err = decodeAside(aside)
+		slices.Sort(d.Lane.Aside)
+		return err
+	})
 }
 
 func (q *sqliteEngine) digests(ctx context.Context, events []int64) (map[int64][]byte, error) {
@@ -209,8 +221,8 @@ func (q *sqliteEngine) digests(ctx context.Context, events []int64) (map[int64][
 	return found, err
 }
 
-func (q *sqliteEngine) settle(ctx context.Context, st settlement) error {
-	return q.inTx(ctx, func(s *statements) error {
+func (q *sqliteEngine) settle(ctx context.Context, st settlement) (up []Work, err error) {
+	err = q.inTx(ctx, func(s *statements) error {
 		for _, a := range st.attempts {
 			if _, err := s.exec(ctx, `INSERT INTO attempts (event_id, webhook_id, n, started_at, duration_us, status, outcome, reason, answer, job_id)
 				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
@@ -222,8 +234,10 @@ func (q *sqliteEngine) settle(ctx context.Context, st settlement) error {
 			if err := s.countForJob(ctx, u); err != nil {
 				return err
 			}
-			if _, err := s.exec(ctx, `UPDATE deliveries SET state = ?, attempts = ?, due_at = ?, failed_at = coalesce(?, failed_at), held = ? WHERE event_id = ? AND webhook_id = ? AND state = 0`,
-				int16(u.State), u.Attempts, u.DueAt, momentOrNil(u.FailedAt), heldOrNil(u.State), u.EventID, u.webhookID); err != nil {
+			if _, err := s.exec(ctx, `UPDATE deliveries SET state = ?, attempts = ?, due_at = ?, failed_at = coalesce(?, failed_at), held = ?,
+				lane = CASE WHEN ? = 0 THEN lane END, lane_sequence = CASE WHEN ? = 0 THEN lane_sequence END
+				WHERE event_id = ? AND webhook_id = ? AND state = 0`,
+				int16(u.State), u.Attempts, u.DueAt, momentOrNil(u.FailedAt), heldOrNil(u.State), int16(u.State), int16(u.State), u.EventID, u.webhookID); err != nil {
 				return err
 			}
 		}
@@ -250,8 +264,10 @@ func (q *sqliteEngine) settle(ctx context.Context, st settlement) error {
 				return err
 			}
 		}
-		return nil
+		up, err = settleLanes(ctx, s, st)
+		return err
 	})
+	return up, err
 }
 
 func (q *sqliteEngine) latencies(ctx context.Context, webhookID, since int64) ([3]time.Duration, error) {

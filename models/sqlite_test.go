@@ -61,7 +61,7 @@ func TestSQLiteIsNeverLocked(t *testing.T) {
 			if _, err := s.Backlog(ctx); err != nil {
 				return err
 			}
-			_, err := s.LoadGroup(ctx, webhook, events, time.Now())
+			_, err := s.LoadGroup(ctx, models.Work{WebhookID: webhook, Members: events}, time.Now())
 			return err
 		})
 	}
@@ -83,7 +83,7 @@ func TestSQLiteTimes(t *testing.T) {
 	if fmt.Sprint(kept) != fmt.Sprint(want) {
 		t.Errorf("kept %v", kept)
 	}
-	due := must[[]models.Due](t)(s.LoadGroup(ctx, webhook, events, time.Now()))
+	due := must[[]models.Due](t)(s.LoadGroup(ctx, models.Work{WebhookID: webhook, Members: events}, time.Now()))
 	if len(due) != 0 && time.Now().Before(at) {
 		t.Error("due early")
 	}

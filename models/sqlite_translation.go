@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 )
@@ -268,8 +267,9 @@ func (t *sqliteTranslation) writeEvents(ctx context.Context, c Changes) error {
 		}
 	}
 	for _, d := range c.Deliveries { // only events that were really inserted owe deliveries
-		if _, err := t.s.exec(ctx, `INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, held) SELECT id, ?, ?, 0, created_at, ? FROM events WHERE id = ? ON CONFLICT DO NOTHING`,
-			d.WebhookID, int16(d.State), heldOrNil(d.State), d.EventID); err != nil {
+		if _, err := t.s.exec(ctx, `INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, held, lane, lane_sequence)
+			SELECT id, ?, ?, 0, created_at, ?, ?, ? FROM events WHERE id = ? ON CONFLICT DO NOTHING`,
+			d.WebhookID, int16(d.State), heldOrNil(d.State), idOrNil(d.Lane), idOrNil(d.Sequence), d.EventID); err != nil {
 			return err
 		}
 	}
@@ -301,8 +301,4 @@ func (t *sqliteTranslation) Recent(ctx context.Context, conversations []int64, n
 		}
 	}
 	return found, nil
-}
-
-func (t *sqliteTranslation) Lanes(context.Context, []LaneRef, []int64) ([]bool, error) {
-	return nil, errors.New("lanes are not kept yet")
 }

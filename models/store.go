@@ -43,10 +43,10 @@ type Store struct {
 type engine interface {
 	accept(ctx context.Context, work Work, cs []Callback) error
 	translate(ctx context.Context, fn func(Translation) error) error
-	settle(ctx context.Context, s settlement) error
+	settle(ctx context.Context, s settlement) ([]Work, error)
 	loadCallbacks(ctx context.Context, first, last int64) ([]Callback, error)
 	loadCallbacksByID(ctx context.Context, ids []int64) ([]Callback, error)
-	loadGroup(ctx context.Context, webhookID int64, events []int64, dueBefore time.Time) ([]Due, error)
+	loadGroup(ctx context.Context, w Work, dueBefore time.Time) ([]Due, error)
 	unfinished(ctx context.Context, dueBefore time.Time, after int64, limit int) ([]Work, error)
 	addWork(ctx context.Context, ws []Work) error
 	digests(ctx context.Context, events []int64) (map[int64][]byte, error)

@@ -59,7 +59,7 @@ func (s *Store) DeleteWebhook(ctx context.Context, businessID, id int64) error {
 		if res.RowsAffected == 0 {
 			return ErrNotFound
 		}
-		for _, table := range []string{"jobs", "outbox", "webhook_health"} { // in the order in which Settle writes them
+		for _, table := range []string{"lanes", "jobs", "outbox", "webhook_health"} { // in the order in which Settle writes them
 			if err := tx.Exec("DELETE FROM "+table+" WHERE webhook_id = ?", id).Error; err != nil {
 				return err
 			}

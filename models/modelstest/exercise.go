@@ -36,6 +36,8 @@ func Exercise(t *testing.T, open func(testing.TB) *models.Store) {
 		{"jobs", testJobs}, {"catch-up", testCatchUp}, {"catch-up beside a writer", testCatchUpBeside}, {"catch-up beside writers", testCatchUpRush}, {"catch-up waits for the last", testCatchUpLast},
 		{"replay", testReplay}, {"replay choices", testReplayFilter}, {"cancel", testCancel}, {"job of a webhook switched off", testJobSwitchedOff},
 		{"two steps at once", testStepTwice}, {"job and crash", testJobCrash}, {"job counts", testJobCounts},
+		{"lanes", testLanes}, {"order of a lane", testLaneOrder}, {"blocked lane", testLaneBlocked}, {"aside", testLaneAside}, {"late settlements", testLaneLate},
+		{"stand down", testStandDown}, {"resend out of line", testLaneResend}, {"stale work of a lane", testLaneStale}, {"freed lanes", testLanesFreed}, {"rush of lanes", testLaneRush}, {"lanes at random", testLaneProperty},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

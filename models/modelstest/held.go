@@ -104,7 +104,7 @@ func testBase(_ *testing.T, w *world) {
 		return models.Work{ID: w.NextID(), Kind: models.Deliver, WebhookID: w.webhook.ID, DueAt: time.Now(), Members: []int64{e}}
 	}
 	counts := func() []int {
-		due, err := w.LoadGroup(w.ctx, w.webhook.ID, []int64{e}, time.Now().Add(time.Minute))
+		due, err := w.LoadGroup(w.ctx, models.Work{WebhookID: w.webhook.ID, Members: []int64{e}}, time.Now().Add(time.Minute))
 		w.ok(err)
 		return []int{due[0].Attempts, due[0].Base}
 	}

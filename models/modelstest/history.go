@@ -81,7 +81,7 @@ func testReopen(_ *testing.T, w *world) {
 		w.ok(w.Reopen(w.ctx, e, w.webhook.ID, again))
 		ws := w.unfinished()
 		w.equal("work", []any{ws[len(ws)-1].ID, ws[len(ws)-1].Members}, []any{again.ID, again.Members})
-		due, err := w.LoadGroup(w.ctx, w.webhook.ID, []int64{e}, again.DueAt)
+		due, err := w.LoadGroup(w.ctx, models.Work{WebhookID: w.webhook.ID, Members: []int64{e}}, again.DueAt)
 		w.ok(err)
 		w.equal("due now", len(due), 1)
 	}

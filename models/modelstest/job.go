@@ -24,7 +24,7 @@ func (w *world) step(id int64, n int) (models.Job, []models.Work) {
 // deliver attempts work as a worker does, and settles it; a status of 200 delivers, any other is final.
 func (w *world) deliver(work models.Work, status int) (events []int64) {
 	w.t.Helper()
-	due, err := w.LoadGroup(w.ctx, work.WebhookID, work.Members, work.DueAt)
+	due, err := w.LoadGroup(w.ctx, models.Work{WebhookID: work.WebhookID, Members: work.Members}, work.DueAt)
 	w.ok(err)
 	r := models.Result{Done: work.ID, Work: work.ID, WebhookID: work.WebhookID}
 	for _, d := range due {
@@ -118,7 +118,7 @@ func testCatchUp(_ *testing.T, w *world) {
 	w.equal("progress", []any{j.State, j.Released, j.Cursor, w.countHeld(), w.catchingUp()}, []any{models.JobRunning, 150, held[149], 80, true})
 	kept := w.unfinished()
 	w.equal("in the outbox", []any{len(kept) - before, kept[len(kept)-1].JobID, kept[len(kept)-1].Members, kept[len(kept)-1].DueAt.Equal(ws[1].DueAt)}, []any{2, j.ID, ws[1].Members, true})
-	due, err := w.LoadGroup(w.ctx, w.webhook.ID, ws[0].Members, ws[0].DueAt)
+	due, err := w.LoadGroup(w.ctx, models.Work{WebhookID: w.webhook.ID, Members: ws[0].Members}, ws[0].DueAt)
 	w.ok(err)
 	w.equal("due", []any{len(due), due[7].Attempts, due[7].Base, due[8].Base}, []any{100, 3, 3, 0})
 
@@ -170,7 +170,7 @@ func testReplay(_ *testing.T, w *world) {
 
 	j, ws := w.step(j.ID, 4)
 	w.equal("the first", []any{members(ws), j.Released, j.Cursor}, []any{chosen[:4], 4, chosen[3]})
-	due, err := w.LoadGroup(w.ctx, w.webhook.ID, ws[0].Members, ws[0].DueAt)
+	due, err := w.LoadGroup(w.ctx, models.Work{WebhookID: w.webhook.ID, Members: ws[0].Members}, ws[0].DueAt)
 	w.ok(err)
 	w.equal("their retries anew", []any{due[3].Attempts, due[3].Base}, []any{4, 4})
 	w.deliver(ws[0], 500) // fails again, and is not asked again

@@ -166,7 +166,7 @@ func (w *world) checkSequences() {
 			ids = append(ids, r.EventID)
 		}
 		before = ids[len(ids)-1]
-		due, err := w.LoadGroup(w.ctx, w.webhook.ID, ids, time.Now().Add(time.Hour))
+		due, err := w.LoadGroup(w.ctx, models.Work{WebhookID: w.webhook.ID, Members: ids}, time.Now().Add(time.Hour))
 		w.ok(err)
 		w.equal("all due", len(due), len(rows))
 		for _, d := range due {

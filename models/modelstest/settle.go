@@ -113,7 +113,7 @@ func testLoadGroup(_ *testing.T, w *world) {
 	w.settle(models.Result{WebhookID: w.webhook.ID, Updates: []models.DeliveryUpdate{
 		{EventID: events[0], State: models.Succeeded, Attempts: 1}, {EventID: events[1], Attempts: 3, DueAt: later}, {EventID: events[2], State: models.Held}, {EventID: events[3], Attempts: 2, DueAt: time.Now().Add(-time.Second)}}})
 	load := func(webhook int64, ids []int64, before time.Time) (got [][2]int64) {
-		due, err := w.LoadGroup(w.ctx, webhook, ids, before)
+		due, err := w.LoadGroup(w.ctx, models.Work{WebhookID: webhook, Members: ids}, before)
 		w.ok(err)
 		for _, d := range due {
 			got = append(got, [2]int64{d.Event.ID, int64(d.Attempts)})
@@ -126,7 +126,7 @@ func testLoadGroup(_ *testing.T, w *world) {
 	w.equal("of the group only", load(w.webhook.ID, events[4:], time.Now()), [][2]int64{{events[4], 0}})
 	w.equal("of the webhook only", len(load(w.webhook.ID+1, events, time.Now())), 0)
 	w.equal("of none", len(load(w.webhook.ID, nil, time.Now())), 0)
-	due, err := w.LoadGroup(w.ctx, w.webhook.ID, events[4:], time.Now())
+	due, err := w.LoadGroup(w.ctx, models.Work{WebhookID: w.webhook.ID, Members: events[4:]}, time.Now())
 	w.ok(err)
 	e := due[0].Event
 	detail, err := w.Delivery(w.ctx, w.business, events[4], w.webhook.ID)

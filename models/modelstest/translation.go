@@ -201,7 +201,7 @@ func testTimes(_ *testing.T, w *world) {
 		event := w.owe(1)[0]
 		w.settle(models.Result{WebhookID: w.webhook.ID, Updates: []models.DeliveryUpdate{{EventID: event, DueAt: base.Add(due).In(zones[i%3])}}})
 		for j, before := range offsets {
-			got, err := w.LoadGroup(w.ctx, w.webhook.ID, []int64{event}, base.Add(before).In(zones[j%3]))
+			got, err := w.LoadGroup(w.ctx, models.Work{WebhookID: w.webhook.ID, Members: []int64{event}}, base.Add(before).In(zones[j%3]))
 			w.ok(err)
 			if (len(got) == 1) != (due <= before) {
 				w.t.Fatalf("due %v, asked for %v: %d", due, before, len(got))
@@ -231,7 +231,7 @@ func testTimes(_ *testing.T, w *world) {
 	w.write(models.Changes{Events: []models.Event{e}, Deliveries: []models.Delivery{{EventID: e.ID, WebhookID: w.webhook.ID}}, Work: []models.Work{work}})
 	for range 2 {
 		ws := w.unfinished()
-		due, err := w.LoadGroup(w.ctx, w.webhook.ID, ws[len(ws)-1].Members, ws[len(ws)-1].DueAt)
+		due, err := w.LoadGroup(w.ctx, models.Work{WebhookID: w.webhook.ID, Members: ws[len(ws)-1].Members}, ws[len(ws)-1].DueAt)
 		w.ok(err)
 		w.equal("due with its work", len(due), 1)
 		at := time.Now().Add(2 * time.Hour) // with nanoseconds and a monotonic part

@@ -5,6 +5,7 @@ ALTER TABLE attempts ADD COLUMN job_id bigint;
 -- held is true or NULL: it repeats what state says of the few that are held, so that an index finds them without naming state.
 ALTER TABLE deliveries ADD COLUMN base integer NOT NULL DEFAULT 0;
 ALTER TABLE deliveries ADD COLUMN held boolean;
+ALTER TABLE deliveries ADD COLUMN job_id bigint;
 UPDATE deliveries SET held = true WHERE state = 3;
 CREATE INDEX deliveries_held ON deliveries (webhook_id, event_id) WHERE held IS NOT NULL;
 

@@ -1,0 +1,10 @@
+-- +goose Up
+-- Who waits for a turn; state and attempts stay out of every index (see deliveries).
+ALTER TABLE deliveries ADD COLUMN lane bigint, ADD COLUMN lane_sequence bigint;
+CREATE INDEX deliveries_lane ON deliveries (webhook_id, lane, lane_sequence) WHERE lane IS NOT NULL;
+-- One row per lane that is busy or has events aside; small, because a lane that is idle is deleted.
+CREATE TABLE lanes (
+	webhook_id bigint NOT NULL, conversation_id bigint NOT NULL, turn bigint NOT NULL, blocked_since timestamptz,
+	aside bigint[] NOT NULL DEFAULT '{}', PRIMARY KEY (webhook_id, conversation_id))
+	WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000);
+CREATE INDEX lanes_turn ON lanes (turn);
