@@ -164,7 +164,7 @@ func TestWebhookForms(t *testing.T) {
 	require.Equal(t, w.Secret.Text(), after.Secret.Text(), "the form does not touch the secret")
 
 	for _, c := range []struct{ field, value, says string }{
-		{"name", "", "Is required."}, {"url", "https://10.0.0.1/", "reserved range"}, {"dialect", "x", "Is not one of"}, {"timeout", "99", "from 1 to 30"}, {"timeout", "x", "whole number"},
+		{"name", "", "Is required."}, {"url", "https://10.0.0.1/", "private network"}, {"dialect", "x", "Is not one of"}, {"timeout", "99", "from 1 to 30"}, {"timeout", "x", "whole number"},
 		{"retry_schedule", "soon", "5s, 1m"}, {"retry_schedule", "8d", "5s, 1m"}, {"headers", "nonsense", "per line"}, {"headers", "Host: x", "gateway itself"}, {"secret_mode", "own", "Must not be empty"},
 		{"more_events", "message.recieved", "message.received"}, {"number_id", "99", "not one of your numbers"}, {"rate_limit", "-5", "per second"},
 		{"filter", `{"field":"mesage.type","eq":"text"}`, "Filter.field: there is no field"}, {"filter", "nonsense", "Filter is not valid JSON"},

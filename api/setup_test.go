@@ -61,7 +61,7 @@ func setup(t testing.TB, changes ...func(*api.Options)) *bundle {
 	directory, err := models.NewDirectory(ctx, b.store, log)
 	require.NoError(t, err)
 
-	guard := deliver.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("203.0.113.0/24")}, false)
+	guard := deliver.NewGuard(deliver.Allowed{Prefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("203.0.113.0/24")}}, false)
 	recorder := b.fanOut(directory, guard, log)
 	o := api.Options{Store: b.store, Directory: directory, Courier: b.courier, Recorder: recorder, Queue: b.queue, Guard: guard,
 		Registry: prometheus.NewRegistry(), Log: log, Now: b.clock.now,
@@ -81,7 +81,7 @@ func setup(t testing.TB, changes ...func(*api.Options)) *bundle {
 
 // fanOut starts what delivers and records, all but its workers.
 func (b *bundle) fanOut(directory *models.Directory, guard *deliver.Guard, log *slog.Logger) *fanout.Recorder {
-	client := deliver.NewClient(guard)
+	client := deliver.NewClient(guard, deliver.Options{})
 	b.t.Cleanup(client.Close)
 	kv := redis.NewClient(&redis.Options{Addr: b.redis.Addr()})
 	b.t.Cleanup(func() { _ = kv.Close() })

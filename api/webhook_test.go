@@ -78,7 +78,7 @@ func TestWebhookRefusals(t *testing.T) {
 		{"relative url", `{"name":"a","url":"/h","events":["*"]}`, "invalid", "url", ""},
 		{"reserved range", `{"name":"a","url":"http://198.51.100.1/","events":["*"]}`, "url_forbidden", "url", ""},
 		{"plain http to a public place", `{"name":"a","url":"http://8.8.8.8/","events":["*"]}`, "invalid", "url", "https"},
-		{"private url", `{"name":"a","url":"https://10.0.0.1/","events":["*"]}`, "url_forbidden", "url", "reserved"},
+		{"private url", `{"name":"a","url":"https://10.0.0.1/","events":["*"]}`, "url_forbidden", "url", "private network"},
 		{"metadata url", `{"name":"a","url":"http://169.254.169.254/latest","events":["*"]}`, "url_forbidden", "url", ""},
 		{"odd loopback", `{"name":"a","url":"https://2130706433/","events":["*"]}`, "url_forbidden", "url", ""},
 		{"no event in the list", `{"name":"a",` + url + `,"events":[]}`, "events_empty", "events", ""},

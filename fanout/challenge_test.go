@@ -21,7 +21,7 @@ import (
 
 // guarded is a courier that can do no more than challenge, over the real client.
 func guarded(t *testing.T) *Courier {
-	client := deliver.NewClient(deliver.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, false))
+	client := deliver.NewClient(deliver.NewGuard(deliver.Allowed{Prefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, false), deliver.Options{})
 	t.Cleanup(client.Close)
 	return &Courier{post: client, now: time.Now}
 }
@@ -112,7 +112,7 @@ func TestChallengeWithoutAnswer(t *testing.T) {
 	hang := fanouttest.NewReceiver(t, func(_ http.ResponseWriter, q *http.Request, _ fanouttest.Delivery) { <-q.Context().Done() })
 	gone := fanouttest.NewReceiver(t, nil)
 	gone.Close()
-	for url, says := range map[string]string{hang.URL: "no answer within 1s", gone.URL: "connection refused", "http://10.0.0.1/": "reserved"} {
+	for url, says := range map[string]string{hang.URL: "no answer within 1s", gone.URL: "connection refused", "http://10.0.0.1/": "private network"} {
 		w := awalchatWebhook(url)
 		w.Timeout = time.Second
 		a, err := guarded(t).Challenge(t.Context(), w)

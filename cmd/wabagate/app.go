@@ -106,7 +106,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	}
 
 	guard := deliver.NewGuard(cfg.AllowPrivate, cfg.AllowHTTP)
-	client := deliver.NewClient(guard)
+	client := deliver.NewClient(guard, deliver.Options{})
 	a.onStop("delivery client", func() error { client.Close(); return nil })
 	subs := fanout.NewSubscriptions(a.directory.Routes, log)
 	metrics := fanout.NewMetrics(registry)

@@ -15,6 +15,7 @@ import (
 	"github.com/lmittmann/tint"
 
 	"wabagate/cmd/wabagate/trigger"
+	"wabagate/fanout/deliver"
 	"wabagate/models"
 )
 
@@ -26,7 +27,7 @@ type Config struct {
 	Host         string
 	Data         string
 	Roles        Roles
-	AllowPrivate []netip.Prefix
+	AllowPrivate deliver.Allowed
 	AllowHTTP    bool
 	MasterKey    models.Secret
 	PublicURL    string
@@ -107,21 +108,7 @@ func settings() []setting {
 		{"WABAGATE_HOST", "all addresses", "address to listen on", func(c *Config, v string) error { c.Host = v; return nil }},
 		{"WABAGATE_DATA", "./data", "directory of the embedded database", func(c *Config, v string) error { c.Data = v; return nil }},
 		{"WABAGATE_ROLES", "ingress,api,worker", "what this process does; `--roles` wins", func(c *Config, v string) (err error) { c.Roles, err = parseRoles(v); return err }},
-		{"WABAGATE_ALLOW_PRIVATE", "none; loopback when embedded", "CIDRs, separated by commas, that customer URLs may reach although they are not public", func(c *Config, v string) error {
-			c.AllowPrivate = []netip.Prefix{}
-			for s := range strings.SplitSeq(v, ",") {
-				p, err := netip.ParsePrefix(strings.TrimSpace(s))
-				if err != nil {
-					a, err := netip.ParseAddr(strings.TrimSpace(s))
-					if err != nil {
-						return fmt.Errorf("%q is neither a CIDR such as 10.0.0.0/8 nor an address", s)
-					}
-					p = netip.PrefixFrom(a, a.BitLen())
-				}
-				c.AllowPrivate = append(c.AllowPrivate, p.Masked())
-			}
-			return nil
-		}},
+		{"WABAGATE_ALLOW_PRIVATE", "none; loopback when embedded", "CIDRs, separated by commas, that customer URLs may reach although they are not public", func(c *Config, v string) (err error) { c.AllowPrivate, err = deliver.ParseAllowed(v); return err }},
 		{"WABAGATE_ALLOW_HTTP", "false", "lets customer URLs be plain http outside the allow-list too", func(c *Config, v string) (err error) { c.AllowHTTP, err = boolean(v); return err }},
 		{"WABAGATE_MASTER_KEY", "data key unprotected", "protects the key that secrets in the database are encrypted with; any long random text, the same for every process", func(c *Config, v string) error {
 			if len(v) < 16 {
@@ -189,8 +176,8 @@ func loadConfig(environ []string) (Config, error) {
 	if c.PublicURL == "" {
 		c.PublicURL = fmt.Sprintf("http://localhost:%d", c.Port)
 	}
-	if c.AllowPrivate == nil && c.Embedded() {
-		c.AllowPrivate = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	if c.AllowPrivate.Empty() && c.Embedded() {
+		c.AllowPrivate.Prefixes = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	}
 	return c, nil
 }

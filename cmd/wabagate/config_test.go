@@ -16,19 +16,19 @@ func TestConfig(t *testing.T) {
 	require.True(t, c.Embedded())
 	require.Equal(t, Roles{true, true, true}, c.Roles)
 	require.Equal(t, "http://localhost:8080", c.PublicURL)
-	require.True(t, c.AllowPrivate[0].Contains(netip.MustParseAddr("127.0.0.1")), "the embedded default allows loopback")
+	require.True(t, c.AllowPrivate.Prefixes[0].Contains(netip.MustParseAddr("127.0.0.1")), "the embedded default allows loopback")
 
 	c, err = loadConfig([]string{"DATABASE_URL=postgres://u:p@h/db", "REDIS_URL=rediss://:pw@r:6380/2", "PORT=9000", "WABAGATE_ROLES=ingress, worker",
-		"WABAGATE_ALLOW_PRIVATE=10.1.2.3/8, 192.168.1.7,fd00::/8", "WABAGATE_GRACE=3s", "WABAGATE_PUBLIC_URL=https://gw.example.com/", "WABAGATE_LOG_LEVEL=debug"})
+		"WABAGATE_ALLOW_PRIVATE=10.1.2.3/8, 192.168.1.7,fd00::/8,*.corp.example", "WABAGATE_GRACE=3s", "WABAGATE_PUBLIC_URL=https://gw.example.com/", "WABAGATE_LOG_LEVEL=debug"})
 	require.NoError(t, err)
 	require.Equal(t, Roles{Ingress: true, Worker: true}, c.Roles)
-	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.7/32"), netip.MustParsePrefix("fd00::/8")}, c.AllowPrivate)
+	require.Equal(t, "10.0.0.0/8,192.168.1.7/32,fd00::/8,*.corp.example", c.AllowPrivate.String())
 	require.Equal(t, 3*time.Second, c.Grace)
 	require.Equal(t, "https://gw.example.com", c.PublicURL)
 
 	c, err = loadConfig([]string{"DATABASE_URL=postgres://u:p@h/db"})
 	require.NoError(t, err)
-	require.Empty(t, c.AllowPrivate, "with a real database nothing private is allowed unasked")
+	require.True(t, c.AllowPrivate.Empty(), "with a real database nothing private is allowed unasked")
 }
 
 // Every wrong value is one line that names the key, says what is expected, and repeats no secret.

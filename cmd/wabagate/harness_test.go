@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"wabagate/fanout/deliver"
 	"wabagate/fanout/fanouttest"
 	"wabagate/models"
 	"wabagate/models/modelstest"
@@ -35,7 +36,7 @@ var stores = map[string]func(t *testing.T) Config{
 
 func testConfig(t *testing.T, database, redis string) Config {
 	return Config{DatabaseURL: models.Secret(database), RedisURL: models.Secret(redis), Host: "127.0.0.1", Data: t.TempDir(), Roles: Roles{true, true, true},
-		AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, PublicURL: "http://localhost", Grace: 5 * time.Second}
+		AllowPrivate: deliver.Allowed{Prefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, PublicURL: "http://localhost", Grace: 5 * time.Second}
 }
 
 // whole is a running gateway with one business.

@@ -59,8 +59,8 @@ func serve(ctx context.Context, cfg Config, ready func(context.Context, *App) er
 		stores = "PostgreSQL and an in-process queue (one process)"
 	}
 	log.Info("serving", "address", a.Addr(), "stores", stores, "roles", cfg.Roles.String())
-	if len(cfg.AllowPrivate) > 0 {
-		log.Info("webhooks may reach private addresses", "allowed", fmt.Sprint(cfg.AllowPrivate))
+	if !cfg.AllowPrivate.Empty() {
+		log.Info("webhooks may reach private addresses", "allowed", cfg.AllowPrivate.String())
 	}
 	if ready != nil {
 		if err := ready(ctx, a); err != nil {

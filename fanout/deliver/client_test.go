@@ -7,8 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,9 +18,21 @@ import (
 )
 
 func loopback(t *testing.T) *deliver.Client {
-	c := deliver.NewClient(deliver.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, false))
+	return client(t, allow(t, "127.0.0.0/8"), deliver.Options{})
+}
+
+func client(t *testing.T, g *deliver.Guard, o deliver.Options) *deliver.Client {
+	c := deliver.NewClient(g, o)
 	t.Cleanup(c.Close)
 	return c
+}
+
+// allow is a guard with a list of exceptions.
+func allow(t *testing.T, list string) *deliver.Guard {
+	t.Helper()
+	a, err := deliver.ParseAllowed(list)
+	require.NoError(t, err)
+	return deliver.NewGuard(a, false)
 }
 
 func post(t *testing.T, c *deliver.Client, to string, timeout time.Duration) deliver.Answer {
@@ -102,6 +114,7 @@ func TestPostTroubles(t *testing.T) {
 			require.Equal(t, tc.want, v.Outcome, "%v", a.Err)
 			require.NotEmpty(t, v.Reason)
 			require.NotContains(t, v.Reason, "dial tcp", "the reason is for people")
+			require.NotContains(t, v.Reason, "Make sure", "nor is it advice for programmers")
 		})
 	}
 }
@@ -158,7 +171,7 @@ func TestNothingIsLeftOnTheConnection(t *testing.T) {
 		switch n++; n % 4 {
 		case 1: // with a length
 			w.Header().Set("Content-Length", "40000")
-			_, _ = w.Write(bytes.Repeat([]byte("HTTP/1.1 500 no\r\n\r\n"), 2000)[:40000])
+			_, _ = w.Write(bytes.Repeat([]byte("HTTP/1.1 500 no\r\n\r\n"), 2200)[:40000])
 		case 2: // chunked
 			for range 40 {
 				_, _ = w.Write(bytes.Repeat([]byte("HTTP/1.1 500 no\r\n\r\n"), 50))
@@ -213,4 +226,98 @@ func TestAConnectionThatWentStale(t *testing.T) {
 		require.Equal(t, http.StatusOK, a.Status)
 		s.CloseClientConnections()
 	}
+}
+
+// A redirect into the operator's network is an answer, not a way in.
+func TestARedirectInside(t *testing.T) {
+	reached, port := private(t)
+	for _, to := range []string{"http://127.0.0.1:" + port, "http://[::ffff:127.0.0.1]:" + port, "//169.254.169.254/latest/meta-data/"} {
+		for _, status := range []int{301, 302, 303, 307, 308} {
+			from := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Location", to); w.WriteHeader(status) })
+			a := post(t, loopback(t), from, time.Second)
+			require.NoError(t, a.Err)
+			require.Equal(t, status, a.Status)
+		}
+	}
+	require.Zero(t, reached.Load())
+}
+
+// accept serves each connection with h until the test ends.
+func accept(t *testing.T, h func(net.Conn)) (addr string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { defer func() { _ = conn.Close() }(); h(conn) }()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// Receivers that take their time end at the request's limit, whatever it is that they are slow at.
+func TestSlowReceiversEndAtTheLimit(t *testing.T) {
+	drip := func(answer string) func(net.Conn) {
+		return func(conn net.Conn) {
+			_, _ = conn.Read(make([]byte, 4096))
+			for i := range answer {
+				if _, err := conn.Write([]byte{answer[i]}); err != nil {
+					return
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+		}
+	}
+	end := make(chan struct{})
+	t.Cleanup(func() { close(end) })
+	silent := func(net.Conn) { <-end }
+	var all sync.WaitGroup
+	for name, to := range map[string]string{
+		"header byte by byte": "http://" + accept(t, drip("HTTP/1.1 200 OK\r\nX-Long: "+strings.Repeat("a", 1000)+"\r\n\r\n")),
+		"body byte by byte":   "http://" + accept(t, drip("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"+strings.Repeat("a", 1000))),
+		"never reads":         "http://" + accept(t, silent),
+		"no handshake":        "https://" + accept(t, silent),
+	} {
+		for _, limit := range []time.Duration{400 * time.Millisecond, 5200 * time.Millisecond} { // below and above the connection's own
+			all.Go(func() {
+				began := time.Now()
+				a := loopback(t).Post(t.Context(), deliver.Request{URL: to, Body: bytes.Repeat([]byte("x"), 16<<20), Timeout: limit})
+				if v := deliver.JudgeError(a.Err, limit); a.Err == nil || v.Outcome != deliver.Timeout {
+					t.Errorf("%s, %s: %v, judged as %s", name, limit, a.Err, v.Outcome)
+				}
+				if took := time.Since(began); took > limit+time.Second {
+					t.Errorf("%s, %s: took %s", name, limit, took)
+				}
+			})
+		}
+	}
+	all.Wait()
+}
+
+// Of 100 MB little more is taken than is kept.
+func TestALongAnswerIsNotRead(t *testing.T) {
+	const size = 100 << 20
+	sent := make(chan int, 1)
+	to := "http://" + accept(t, func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 4096))
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n")
+		n, chunk := 0, bytes.Repeat([]byte("x"), 64<<10)
+		for n < size {
+			w, err := conn.Write(chunk)
+			n += w
+			if err != nil {
+				break
+			}
+		}
+		sent <- n
+	})
+	a := post(t, loopback(t), to, 10*time.Second)
+	require.NoError(t, a.Err)
+	require.Equal(t, http.StatusOK, a.Status)
+	require.Len(t, a.Body, deliver.AnswerKept)
+	require.Less(t, <-sent, size/4, "what the kernel took in before the connection was closed")
 }

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"code.dny.dev/ssrf"
 )
 
 // ErrForbidden is the guard's refusal of an address.
@@ -20,57 +18,85 @@ var ErrForbidden = errors.New("address is not public")
 // Guard refuses connections to private, loopback, link-local, metadata and transition addresses. It judges the address
 // that is dialled, on every dial, so a name that resolves to another address tomorrow is judged tomorrow.
 type Guard struct {
-	safe      *ssrf.Guardian
-	allowed   []netip.Prefix
+	allowed   Allowed
 	allowHTTP bool
 	resolver  *net.Resolver
 }
 
-// NewGuard makes a guard with the operator's exceptions: addresses in allowed may be dialled. Without allowHTTP a
-// customer URL is https, unless its host is an address in allowed.
-func NewGuard(allowed []netip.Prefix, allowHTTP bool) *Guard {
-	var v4, v6 []netip.Prefix
-	for _, p := range allowed {
-		if p.Addr().Is4() {
-			v4 = append(v4, p)
-		} else {
-			v6 = append(v6, p)
-		}
-	}
-	return &Guard{
-		safe:      ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(v4...), ssrf.WithAllowedV6Prefixes(v6...)),
-		allowed:   allowed,
-		allowHTTP: allowHTTP,
-		resolver:  net.DefaultResolver,
-	}
+// NewGuard makes a guard with the operator's exceptions. Without allowHTTP a customer URL is https, unless its host is
+// one of the exceptions.
+func NewGuard(allowed Allowed, allowHTTP bool) *Guard {
+	return &Guard{allowed: allowed, allowHTTP: allowHTTP, resolver: net.DefaultResolver}
 }
 
-// Control is a net.Dialer's Control.
-func (g *Guard) Control(network, address string, c syscall.RawConn) error {
-	if err := g.safe.Safe(network, address, c); err != nil {
-		host, _, _ := net.SplitHostPort(address)
-		return fmt.Errorf("%w: %s lies in a reserved range", ErrForbidden, host)
+// WithResolver is the guard with another way to resolve names.
+func (g *Guard) WithResolver(r *net.Resolver) *Guard {
+	h := *g
+	h.resolver = r
+	return &h
+}
+
+// Check judges an address. The error wraps ErrForbidden and names the rule.
+func (g *Guard) Check(a netip.Addr) error {
+	if why := refusal(a.WithZone(""), g.allowed.address); why != "" {
+		return fmt.Errorf("%w: %s", ErrForbidden, why)
 	}
 	return nil
 }
 
-// Check judges an address.
-func (g *Guard) Check(a netip.Addr) error {
-	a = a.Unmap()
-	network := "tcp6"
-	if a.Is4() {
-		network = "tcp4"
+// judge judges an address that a host name resolved to, or that stands in its place.
+func (g *Guard) judge(host string, a netip.Addr) error {
+	if g.allowed.host(host) {
+		return nil
 	}
-	return g.Control(network, netip.AddrPortFrom(a.WithZone(""), 443).String(), nil)
+	return g.Check(a)
 }
 
-func (g *Guard) allows(a netip.Addr) bool {
-	for _, p := range g.allowed {
-		if p.Contains(a.Unmap()) {
-			return true
+// Dial connects to host:port. The name is resolved once, and every address is judged at the moment it is dialled: one
+// that is forbidden is passed over for the next.
+func (g *Guard) Dial(ctx context.Context, addr string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	d := net.Dialer{KeepAlive: 30 * time.Second, Resolver: g.resolver, Control: func(_, address string, _ syscall.RawConn) error {
+		to, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return fmt.Errorf("%w: %s cannot be judged", ErrForbidden, address)
+		}
+		return g.judge(host, to.Addr())
+	}}
+	return d.DialContext(ctx, "tcp", addr)
+}
+
+// Resolve finds the addresses of a host that may be dialled. It fails with what the guard has against one of them when
+// none is left. What it returns has to be dialled as it is: resolved again, it could be another.
+func (g *Guard) Resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	found, err := g.lookup(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	var open []netip.Addr
+	for _, a := range found {
+		if refused := g.judge(host, a); refused != nil {
+			err = refused
+		} else {
+			open = append(open, a)
 		}
 	}
-	return false
+	if len(open) > 0 {
+		return open, nil
+	}
+	return nil, err
+}
+
+// lookup resolves a name. Some resolvers give IPv4 in its mapped form.
+func (g *Guard) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	found, err := g.resolver.LookupNetIP(ctx, "ip", host)
+	for i := range found {
+		found[i] = found[i].Unmap()
+	}
+	return found, err
 }
 
 // CheckURL judges a customer's URL when it is set: its form, its scheme, and the addresses that its host has now. A
@@ -99,18 +125,18 @@ func (g *Guard) CheckURL(ctx context.Context, raw string) error {
 		}
 		c, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
-		if found, err := g.resolver.LookupNetIP(c, "ip", host); err == nil {
+		if found, err := g.lookup(c, host); err == nil {
 			addrs = found
 		}
 	}
 	allAllowed := len(addrs) > 0
 	for _, a := range addrs {
-		if err := g.Check(a); err != nil {
+		if err := g.judge(host, a); err != nil {
 			return err
 		}
-		allAllowed = allAllowed && g.allows(a)
+		allAllowed = allAllowed && g.allowed.address(a.Unmap())
 	}
-	if u.Scheme == "http" && !g.allowHTTP && !allAllowed {
+	if u.Scheme == "http" && !g.allowHTTP && !allAllowed && !g.allowed.host(host) {
 		return errors.New("must begin with https:// (plain http is refused outside the operator's allow-list)")
 	}
 	return nil

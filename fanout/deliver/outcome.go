@@ -31,12 +31,13 @@ const (
 	NoName    Outcome = "no_name"   // the host name does not resolve
 	BadTLS    Outcome = "bad_tls"   // the certificate or the handshake failed
 	Forbidden Outcome = "forbidden" // the guard refused the address
+	Proxy     Outcome = "proxy"     // the operator's egress proxy failed; the receiver saw nothing
 	Broken    Outcome = "broken"    // the connection broke or the answer was not HTTP
 )
 
 // Outcomes lists all of them.
 func Outcomes() []Outcome {
-	return []Outcome{Delivered, Rejected, Redirect, Gone, Busy, Timeout, Refused, NoName, BadTLS, Forbidden, Broken}
+	return []Outcome{Delivered, Rejected, Redirect, Gone, Busy, Timeout, Refused, NoName, BadTLS, Forbidden, Proxy, Broken}
 }
 
 // Verdict is the judgement of one attempt.
@@ -89,8 +90,11 @@ func JudgeError(err error, limit time.Duration) Verdict {
 		record  tls.RecordHeaderError
 		unknown x509.UnknownAuthorityError
 		name    x509.HostnameError
+		proxy   *ProxyError
 	)
 	switch {
+	case errors.As(err, &proxy):
+		return Verdict{Outcome: Proxy, Reason: proxy.Error()}
 	case errors.Is(err, ErrForbidden):
 		return Verdict{Outcome: Forbidden, Reason: lastOf(err, ErrForbidden)}
 	case errors.Is(err, syscall.ECONNREFUSED):
