@@ -86,3 +86,83 @@ func TestEnterEndsWithItsContext(t *testing.T) {
 	_, err = l.Enter(t.Context(), 1)
 	require.NoError(t, err, "the place is free again")
 }
+
+// Whatever the number of workers, all of them together hold the width, and each at least one place.
+func TestShares(t *testing.T) {
+	for _, tc := range []struct{ width, workers, want int }{
+		{32, 0, 32}, {32, -1, 32}, {32, 1, 32}, {32, 2, 16}, {32, 3, 11}, {32, 32, 1}, {32, 100, 1}, {1, 5, 1}, {10, 4, 3},
+	} {
+		l := deliver.NewLanes(tc.width, nil)
+		l.SetWorkers(tc.workers)
+		require.Equal(t, tc.want, l.Width(), "%+v", tc)
+		for range tc.want {
+			_, err := l.Enter(t.Context(), 1)
+			require.NoError(t, err)
+		}
+		require.Equal(t, tc.want, l.InFlight(1))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		_, err := l.Enter(ctx, 1)
+		require.ErrorIs(t, err, context.DeadlineExceeded, "%+v", tc)
+		cancel()
+		require.Zero(t, l.InFlight(2))
+	}
+}
+
+func TestAShareChangesWhileRequestsAreUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := deliver.NewLanes(4, nil)
+		var passes []*deliver.Pass
+		for range 4 {
+			p, err := l.Enter(t.Context(), 1)
+			require.NoError(t, err)
+			passes = append(passes, p)
+		}
+		entered := make(chan *deliver.Pass, 3)
+		for range 3 {
+			go func() {
+				if p, err := l.Enter(t.Context(), 1); err == nil {
+					entered <- p
+				}
+			}()
+		}
+		synctest.Wait()
+		l.SetWorkers(2) // two places from now on
+		passes[0].Leave()
+		passes[1].Leave()
+		synctest.Wait()
+		require.Empty(t, entered, "the share is smaller than what is under way")
+		require.Equal(t, 2, l.InFlight(1))
+		passes[2].Leave()
+		synctest.Wait()
+		require.Len(t, entered, 1)
+		l.SetWorkers(1) // the other worker left
+		synctest.Wait()
+		require.Len(t, entered, 3, "those in line come in at once")
+		require.Equal(t, 4, l.InFlight(1))
+	})
+}
+
+func TestASlowWebhookHasAShareToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, tc := range []struct{ width, workers, want int }{{32, 1, 8}, {32, 3, 3}, {32, 16, 1}, {4, 1, 4}, {4, 2, 2}} {
+			l := deliver.NewLanes(tc.width, nil)
+			l.SetWorkers(tc.workers)
+			require.False(t, l.Slow(1))
+			p, err := l.Enter(t.Context(), 1)
+			require.NoError(t, err)
+			require.False(t, l.Slow(1))
+			time.Sleep(1100 * time.Millisecond)
+			require.True(t, l.Slow(1), "a request is under way for more than a second")
+			for range tc.want - 1 {
+				_, err := l.Enter(t.Context(), 1)
+				require.NoError(t, err)
+			}
+			_, err = l.Enter(t.Context(), 1)
+			require.ErrorIs(t, err, deliver.ErrSlow, "%+v", tc)
+			require.Equal(t, tc.want, l.InFlight(1))
+			p.Leave()
+			require.True(t, l.Slow(1), "for a while after it")
+			require.False(t, l.Slow(2))
+		}
+	})
+}

@@ -7,14 +7,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-redis/redis_rate/v10"
 	"github.com/redis/go-redis/v9"
 )
 
-// Rates bounds deliveries per second to one webhook, over all processes that share a Redis. A refusal costs no attempt.
-// Without Redis nothing is refused: a receiver that gets a burst is better off than one that gets nothing.
+// Rates bounds deliveries per second to one webhook, over all processes that share a Redis: in no second, wherever it
+// begins, do more start than the limit says. A refusal costs no attempt. Without Redis nothing is refused: a receiver
+// that gets a burst is better off than one that gets nothing.
 type Rates struct {
-	limiter *redis_rate.Limiter
+	client redis.UniversalClient
 
 	mu   sync.Mutex
 	busy map[int64]bool
@@ -25,7 +25,7 @@ var ErrLimited = errors.New("the webhook's rate limit is reached; its deliveries
 
 // NewRates counts on a Redis that it does not close.
 func NewRates(r redis.UniversalClient) *Rates {
-	return &Rates{limiter: redis_rate.NewLimiter(r), busy: map[int64]bool{}}
+	return &Rates{client: r, busy: map[int64]bool{}}
 }
 
 // patience is how long a delivery waits for its turn before it is put off.
@@ -46,26 +46,56 @@ func (r *Rates) Begin(webhook int64, perSecond int) (end func(), err error) {
 	return func() { r.mu.Lock(); delete(r.busy, webhook); r.mu.Unlock() }, nil
 }
 
-// Wait returns nil when a delivery may be made under the webhook's limit of perSecond; 0 is no limit. It waits for a
-// turn that is near and fails with ErrLimited when it is not.
+// punctuality is how late a turn may be taken. A later one is let go: taken late, it could fall into one second with
+// more of the turns after it than the limit allows.
+const punctuality = 50 * time.Millisecond
+
+// interval is the time between two turns. It is longer than the rate asks for by what a turn may be late, so that a
+// second holds no more than perSecond of them however late each is.
+func interval(perSecond int) time.Duration {
+	n := time.Duration(perSecond)
+	return ((time.Second+punctuality)/time.Microsecond + n - 1) / n * time.Microsecond
+}
+
+// takeTurn gives out turns that lie an interval apart. KEYS[1] holds when the next is, by the clock of Redis; ARGV are the
+// interval, the patience and how far off the next turn can be at most, in microseconds. The answer is how far off the
+// turn is, or -1 when patience does not last: then none is taken. A turn that is further off than it can be is left from
+// before the clock was set back.
+var takeTurn = redis.NewScript(`
+local t = redis.call('TIME')
+local now, interval = t[1] * 1000000 + t[2], tonumber(ARGV[1])
+local turn = tonumber(redis.call('GET', KEYS[1]) or 0)
+if turn < now or turn > now + tonumber(ARGV[3]) then turn = now end
+if turn > now + tonumber(ARGV[2]) then return -1 end
+redis.call('SET', KEYS[1], string.format('%.0f', turn + interval), 'PX', math.ceil((turn + interval - now) / 1000))
+return turn - now`)
+
+// Wait returns nil when a delivery may start under the webhook's limit of perSecond; 0 is no limit. It waits for a turn
+// that is near and fails with ErrLimited when it is not. The delivery has to start at once.
 func (r *Rates) Wait(ctx context.Context, webhook int64, perSecond int) error {
 	if perSecond <= 0 {
 		return nil
 	}
-	key := "wabagate:" + strconv.FormatInt(webhook, 10)
-	limit := redis_rate.Limit{Rate: perSecond, Burst: max(1, perSecond/10), Period: time.Second}
-	for began := time.Now(); ; {
-		res, err := r.limiter.Allow(ctx, key, limit)
-		if err != nil || res.Allowed > 0 {
+	key := "wabagate:rate:" + strconv.FormatInt(webhook, 10)
+	furthest := patience + interval(1)
+	for began := time.Now(); time.Since(began) < patience; {
+		asked := time.Now()
+		us, err := takeTurn.Run(ctx, r.client, []string{key}, interval(perSecond).Microseconds(), patience.Microseconds(), furthest.Microseconds()).Int64()
+		if err != nil {
 			return ctx.Err()
 		}
-		if time.Since(began)+res.RetryAfter > patience {
+		if us < 0 {
 			return ErrLimited
 		}
+		off := time.Duration(us) * time.Microsecond
 		select {
-		case <-time.After(res.RetryAfter):
+		case <-time.After(off): // the turn or a little later, by the way back of the answer
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		if time.Since(asked) <= off+punctuality {
+			return nil
+		}
 	}
+	return ErrLimited
 }
