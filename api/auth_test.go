@@ -141,7 +141,7 @@ func TestAnothersThingsAreNotFound(t *testing.T) {
 	require.NoError(t, err)
 	one := "/webhooks/" + decimal(w.ID)
 	for _, c := range []struct{ method, path, body string }{
-		{"GET", one, ""}, {"PUT", one, `{"name":"x"}`}, {"DELETE", one, ""}, {"GET", one + "/secret", ""}, {"POST", one + "/secret/rotate", ""},
+		{"GET", one, ""}, {"PUT", one, `{"name":"x"}`}, {"DELETE", one, ""}, {"GET", one + "/secret", ""}, {"POST", one + "/secret/rotate", ""}, {"POST", one + "/secret/rotate/finish", ""},
 		{"POST", one + "/test", `{}`}, {"POST", "/webhooks/test", `{"webhook_id":` + decimal(w.ID) + `}`},
 		{"GET", one + "/deliveries", ""}, {"GET", one + "/stats", ""}, {"GET", "/deliveries/" + delivery, ""}, {"POST", "/deliveries/" + delivery + "/resend", ""},
 		{"DELETE", "/keys/" + decimal(k.ID), ""},
@@ -157,7 +157,7 @@ func TestAnothersThingsAreNotFound(t *testing.T) {
 			require.Equal(t, 200, status, path)
 		}
 	}
-	for _, path := range []string{one + "/edit", one + "/active", one + "/delete", one + "/test", one + "/secret/rotate", "/deliveries/" + delivery + "/resend"} {
+	for _, path := range []string{one + "/edit", one + "/active", one + "/delete", one + "/test", one + "/secret/rotate", one + "/secret/rotate/finish", "/deliveries/" + delivery + "/resend"} {
 		status, _, _ := b.call("POST", path, "name=x&url=https://203.0.113.7/&events=*&dialect=wabagate", "Cookie", b.theirUser, "Content-Type", "application/x-www-form-urlencoded")
 		require.Equal(t, 404, status, path)
 	}

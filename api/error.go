@@ -40,7 +40,6 @@ const (
 	codeInvalid      = "invalid"
 	codeTooLong      = "too_long"
 	codeUnknownField = "unknown_field"
-	codeUnavailable  = "not_available"
 )
 
 // invalid is a refusal of one field.

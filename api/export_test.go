@@ -1,4 +1,20 @@
 package api
 
+import (
+	"encoding/json"
+
+	"wabagate/models"
+)
+
 // Watching is how many live inspectors are open.
 func (s *Server) Watching() int { return len(s.streams) }
+
+// ApplyWebhook changes a webhook by the body of a request and shows it as the API does.
+func ApplyWebhook(w models.Webhook, body string) (string, error) {
+	ch, err := parseWebhook([]byte(body))
+	if err == nil {
+		err = ch.apply(&w)
+	}
+	b, _ := json.Marshal(webhookView(w))
+	return string(b), err
+}

@@ -76,7 +76,9 @@ func arrivalView(i models.Inspection, webhooks []models.Webhook, now time.Time) 
 	slices.SortStableFunc(v.Headers, func(a, b dashboard.Header) int { return strings.Compare(a.Name, b.Name) })
 	var secrets []signature.Secret
 	for _, w := range webhooks {
-		secrets = append(secrets, signature.NewSecret(w.Secret.Text()))
+		for _, secret := range w.Signing(i.ReceivedAt) {
+			secrets = append(secrets, signature.NewSecret(secret.Text()))
+		}
 	}
 	for _, r := range signature.Verify(i.Headers, i.Body, secrets, i.ReceivedAt) {
 		v.Checks = append(v.Checks, dashboard.Check{Scheme: r.Scheme, Header: r.Header, OK: r.OK, Reason: r.Reason})

@@ -36,6 +36,7 @@ func (s *Server) registerPages(app *fiber.App) {
 	app.Get("/webhooks/:id<int>/test", func(c *fiber.Ctx) error { return back(c, "/webhooks/"+c.Params("id"), "") })
 	app.Post("/webhooks/:id<int>/verify", s.fence, s.page(s.submitVerify))
 	app.Post("/webhooks/:id<int>/secret/rotate", s.fence, s.page(s.submitRotate))
+	app.Post("/webhooks/:id<int>/secret/rotate/finish", s.fence, s.page(s.submitRotationFinish))
 	app.Get("/deliveries/:id", s.page(s.pageDelivery))
 	app.Post("/deliveries/:id/resend", s.fence, s.page(s.submitResend))
 }
@@ -87,12 +88,14 @@ func shell(who caller, title string) dashboard.Shell {
 
 // notices are what a page can say after a redirect. The URL carries the key and never the text.
 var notices = map[string]string{
-	"updated": "Changes saved.",
-	"enabled": "Webhook enabled.",
-	"off":     "Webhook disabled. Events are held until you enable it.",
-	"deleted": "Webhook deleted.",
-	"rotated": "The signing secret is new. Update your receiver.",
-	"resent":  "Queued. The attempt shows here in a moment.",
+	"updated":     "Changes saved.",
+	"enabled":     "Webhook enabled.",
+	"off":         "Webhook disabled. Events are held until you enable it.",
+	"deleted":     "Webhook deleted.",
+	"rotated":     "The signing secret is new. Update your receiver.",
+	"finished":    "The old secret has ended.",
+	"overlapping": "The signing secret is new, and the old one signs too until the overlap ends.",
+	"resent":      "Queued. The attempt shows here in a moment.",
 
 	"verified":   "Verified: events are delivered from now on.",
 	"unverified": "The receiver was asked again and is still not verified.",

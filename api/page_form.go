@@ -71,7 +71,8 @@ func readWebhookForm(c *fiber.Ctx) webhookForm {
 	text := func(name string) string { return strings.Clone(c.FormValue(name)) }
 	in := webhookForm{FormValues: dashboard.FormValues{Name: text("name"), URL: text("url"), Description: text("description"), Dialect: text("dialect"), Number: text("number_id"),
 		SecretMode: text("secret_mode"), Secret: text("secret"), Rate: text("rate_limit"), Timeout: text("timeout"), Schedule: text("retry_schedule"),
-		Headers: text("headers"), More: text("more_events"), Filter: text("filter")}}
+		Headers: text("headers"), More: text("more_events"), Filter: text("filter"), Ordering: text("ordering"), AuthType: text("auth_type"), AuthUser: text("auth_username"),
+		AuthPassword: text("auth_password"), AuthToken: text("auth_token"), Certificate: text("certificate"), CertificateKey: text("certificate_key")}}
 	for _, name := range c.Request().PostArgs().PeekMulti("events") {
 		in.events = append(in.events, string(name))
 	}
@@ -97,6 +98,13 @@ func formOf(w models.Webhook) webhookForm {
 		}
 	}
 	in.Filter = filterText(w.Filter)
+	in.Ordering = w.Ordering
+	in.AuthType, in.AuthUser, in.Certificate = w.Auth.Kind, w.Auth.User, w.Auth.Certificate
+	for shown, secret := range map[*string]models.Secret{&in.AuthPassword: w.Auth.Password, &in.AuthToken: w.Auth.Token, &in.CertificateKey: w.Auth.Key} {
+		if secret != "" {
+			*shown = keepValue
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(w.Headers)) {
 		in.Headers += name + ": " + keepValue + "\n"
 	}
@@ -127,6 +135,11 @@ func (s *Server) showForm(c *fiber.Ctx, who caller, id int64, in webhookForm, wr
 		status, view.Field, view.Error = e.Status, e.Field, sentence(e)
 	}
 	view.Values.Secret = ""
+	for _, typed := range []*string{&view.Values.AuthPassword, &view.Values.AuthToken, &view.Values.CertificateKey} {
+		if *typed != keepValue { // a page does not give back what was typed as a secret
+			*typed = ""
+		}
+	}
 	var more []string
 	view.Groups, more = eventGroups(in.events)
 	if len(more) > 0 {
@@ -135,6 +148,8 @@ func (s *Server) showForm(c *fiber.Ctx, who caller, id int64, in webhookForm, wr
 	for _, name := range dialect.Names() {
 		view.Dialects = append(view.Dialects, dashboard.Choice{Value: name, Label: name + dialectHint(name), Chosen: name == in.Dialect})
 	}
+	view.Orderings = options(in.Ordering, [2]string{models.OrderNone, "As they come"}, [2]string{models.OrderConversation, "One conversation's one at a time, in order"})
+	view.AuthTypes = options(in.AuthType, [2]string{"", "None"}, [2]string{models.AuthBasic, "User name and password"}, [2]string{models.AuthBearer, "Bearer token"})
 	var err error
 	if view.Numbers, err = s.numberChoices(c.UserContext(), who.Business, in.Number); err != nil {
 		return err
@@ -143,6 +158,15 @@ func (s *Server) showForm(c *fiber.Ctx, who caller, id int64, in webhookForm, wr
 		view.Inspector = s.freshInspector(c)
 	}
 	return s.render(c, status, view)
+}
+
+// options makes the options of a list of pairs, each a value and its label.
+func options(chosen string, pairs ...[2]string) []dashboard.Choice {
+	list := make([]dashboard.Choice, len(pairs))
+	for i, o := range pairs {
+		list[i] = dashboard.Choice{Value: o[0], Label: o[1], Chosen: o[0] == chosen}
+	}
+	return list
 }
 
 // freshInspector is the address of an inspector that nobody has used, as the caller's browser would write it.

@@ -109,7 +109,15 @@ func (s *Server) showWebhook(c *fiber.Ctx, who caller, t *trial) error {
 func (s *Server) webhookPage(ctx context.Context, w models.Webhook) (dashboard.Webhook, error) {
 	view := dashboard.Webhook{Item: s.webhookItem(w), Description: w.Description, Number: "all numbers", Created: dashboard.NewWhen(w.CreatedAt, s.now()),
 		Schedule: scheduleText(w), Timeout: timeoutOf(w).String(), Rate: "no limit", Headers: slices.Sorted(maps.Keys(w.Headers)), Filter: filterText(w.Filter),
-		Signed: w.Secret != ""}
+		Signed: w.Secret != "", Overlapping: w.Overlapping(s.now()), PreviousUntil: dashboard.NewWhen(w.PreviousUntil, s.now()),
+		Overlaps: options("0", [2]string{"0", "at once"}, [2]string{"1", "in 1 hour"}, [2]string{"24", "in 24 hours"}, [2]string{"168", "in 7 days"}),
+		Ordering: orderingText(w.Ordering), Auth: authText(w.Auth)}
+	if d, _ := dialect.Lookup(w.Dialect); d.SignsOnce() {
+		view.SignsOnce = w.Dialect
+	}
+	if v := certificateView(w.Auth); v != nil {
+		view.Certificate, view.CertificateEnds = v.Subject, dashboard.NewWhen(v.NotAfter.Time, s.now())
+	}
 	if w.RateLimit > 0 {
 		view.Rate = fmt.Sprintf("%d per second", w.RateLimit)
 	}
@@ -173,6 +181,23 @@ func numberText(n models.Number) string {
 		return fmt.Sprintf("%s (+%s)", n.Name, n.Display)
 	}
 	return "+" + n.Display
+}
+
+func orderingText(ordering string) string {
+	if ordering == models.OrderConversation {
+		return "in order within a conversation"
+	}
+	return "as they come"
+}
+
+func authText(a models.Auth) string {
+	switch a.Kind {
+	case models.AuthBasic:
+		return "password of " + a.User
+	case models.AuthBearer:
+		return "bearer token"
+	}
+	return "none"
 }
 
 // scheduleText says in words when failed deliveries are tried again.
@@ -261,10 +286,30 @@ func (s *Server) submitRotate(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.rotateSecret(c.UserContext(), who.Business, id); err != nil {
+	hours, err := number("overlap_hours", c.FormValue("overlap_hours"), 0, 0, int(maxOverlap/time.Hour))
+	if err != nil {
 		return err
 	}
-	return back(c, fmt.Sprintf("/webhooks/%d", id), "rotated")
+	w, err := s.rotateSecret(c.UserContext(), who.Business, id, rotation{overlap: time.Duration(hours) * time.Hour})
+	if err != nil {
+		return err
+	}
+	done := "rotated"
+	if w.Overlapping(s.now()) {
+		done = "overlapping"
+	}
+	return back(c, fmt.Sprintf("/webhooks/%d", id), done)
+}
+
+func (s *Server) submitRotationFinish(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	if _, _, err := s.finishRotation(c.UserContext(), who.Business, id); err != nil {
+		return err
+	}
+	return back(c, fmt.Sprintf("/webhooks/%d", id), "finished")
 }
 
 func (s *Server) submitWebhookActive(c *fiber.Ctx, who caller) error {

@@ -87,7 +87,7 @@ func (b *bundle) fanOut(directory *models.Directory, guard *deliver.Guard, log *
 	b.t.Cleanup(func() { _ = kv.Close() })
 	subs := fanout.NewSubscriptions(directory.Routes, log)
 	metrics := fanout.NewMetrics(prometheus.NewRegistry())
-	b.courier.Courier = fanout.NewCourier(b.store, directory, subs, client, deliver.NewLanes(4, nil), deliver.NewRates(kv), b.queue, log, metrics, nil)
+	b.courier.Courier = fanout.NewCourier(b.store, directory, subs, client, deliver.NewLanes(4, nil), deliver.NewRates(kv), b.queue, log, metrics, b.clock.now)
 	b.t.Cleanup(b.courier.Close)
 	return fanout.NewRecorder(b.store, subs, b.queue, b.courier.Courier, log, metrics, nil)
 }
@@ -215,15 +215,19 @@ func decode[T any](t testing.TB, body string) T {
 	return v
 }
 
-// clock is the wall clock, which a test can put forward.
+// clock is the wall clock, which a test can put forward or stop.
 type clock struct {
-	mu    sync.Mutex
-	ahead time.Duration
+	mu      sync.Mutex
+	ahead   time.Duration
+	stopped time.Time // zero: it runs
 }
 
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.stopped.IsZero() {
+		return c.stopped
+	}
 	return time.Now().Add(c.ahead)
 }
 
@@ -231,6 +235,12 @@ func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ahead += d
+}
+
+func (c *clock) stop(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped = at
 }
 
 // queue remembers what was put in.

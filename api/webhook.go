@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,13 +51,18 @@ type webhookJSON struct {
 	Filter         json.RawMessage          `json:"filter"`   // null: every event of the chosen types
 	Verified       *bool                    `json:"verified"` // null where the dialect has no challenge
 	VerifyReason   string                   `json:"verify_reason"`
+
+	Ordering          string           `json:"ordering"`
+	Auth              *authJSON        `json:"auth"`
+	ClientCertificate *certificateJSON `json:"client_certificate"`
 }
 
 func webhookView(w models.Webhook) webhookJSON {
 	v := webhookJSON{ID: w.ID, Name: w.Name, URL: w.URL, Events: w.Events, FailCount: w.Health.FailCount, CreatedAt: event.Time{Time: w.CreatedAt},
 		Description: w.Description, NumberID: w.NumberID, Dialect: w.Dialect, RateLimit: w.RateLimit, RetrySchedule: inSeconds(w.RetrySchedule),
 		Timeout: int64(timeoutOf(w) / time.Second), Headers: map[string]models.Secret{}, DisabledReason: w.DisabledReason,
-		Filter: w.Filter, VerifyReason: w.VerifyReason}
+		Filter: w.Filter, VerifyReason: w.VerifyReason,
+		Ordering: cmp.Or(w.Ordering, models.OrderNone), Auth: authView(w.Auth), ClientCertificate: certificateView(w.Auth)}
 	if w.Active {
 		v.IsActive = 1
 	}
@@ -151,7 +157,7 @@ func (s *Server) createWebhook(ctx context.Context, businessID int64, ch webhook
 	if err != nil {
 		return w, nil, err
 	}
-	if err := s.lookAround(ctx, businessID, ch); err != nil {
+	if err := s.lookAround(ctx, models.Webhook{BusinessID: businessID}, ch); err != nil {
 		return w, nil, err
 	}
 	unproven(models.Webhook{}, &w)
@@ -165,8 +171,14 @@ func (s *Server) createWebhook(ctx context.Context, businessID int64, ch webhook
 	return w, s.challenge(ctx, w), nil
 }
 
-// lookAround judges what a change says about the world: where the URL leads and whose the number is.
-func (s *Server) lookAround(ctx context.Context, businessID int64, ch webhookChange) error {
+// lookAround judges what a change says about the world: where the URL leads, whose the number is, and whether a new
+// certificate has ended.
+func (s *Server) lookAround(ctx context.Context, before models.Webhook, ch webhookChange) error {
+	if ch.certificate.value.certificate != before.Auth.Certificate {
+		if err := ch.certificate.value.checkAge(s.now()); err != nil {
+			return err
+		}
+	}
 	if ch.url.given {
 		if err := s.guard.CheckURL(ctx, strings.TrimSpace(ch.url.value)); err != nil {
 			if errors.Is(err, deliver.ErrForbidden) {
@@ -176,7 +188,7 @@ func (s *Server) lookAround(ctx context.Context, businessID int64, ch webhookCha
 		}
 	}
 	if ch.number.given && !ch.number.null {
-		ns, err := s.store.Numbers(ctx, businessID)
+		ns, err := s.store.Numbers(ctx, before.BusinessID)
 		if err != nil {
 			return err
 		}
@@ -226,10 +238,11 @@ func (s *Server) updateWebhook(ctx context.Context, businessID, id int64, ch web
 	if err != nil {
 		return w, nil, err
 	}
-	if err := ch.apply(&w); err != nil {
+	changed := w
+	if err := ch.apply(&changed); err != nil {
 		return w, nil, err
 	}
-	if err := s.lookAround(ctx, businessID, ch); err != nil {
+	if err := s.lookAround(ctx, w, ch); err != nil {
 		return w, nil, err
 	}
 	var ask bool

@@ -39,6 +39,9 @@ type webhookChange struct {
 	headers                         maybe[map[string]string]
 	active                          maybe[flag]
 	filter                          maybe[json.RawMessage]
+	ordering                        maybe[string]
+	auth                            maybe[authChange]
+	certificate                     maybe[certificateChange]
 }
 
 // schedule is a list of waits in seconds, or "none".
@@ -66,7 +69,7 @@ func (s *schedule) UnmarshalJSON(b []byte) error {
 // parseWebhook reads a request of the JSON API.
 func parseWebhook(body []byte) (webhookChange, error) {
 	o := parseObject(body, "name", "url", "events", "secret", "is_active", "description", "number_id", "dialect", "rate_limit",
-		"retry_schedule", "timeout", "headers", "ordering", "filter")
+		"retry_schedule", "timeout", "headers", "ordering", "filter", "auth", "client_certificate")
 	ch := webhookChange{
 		name:        member[string](o, "name", "text"),
 		url:         member[string](o, "url", "text"),
@@ -81,20 +84,23 @@ func parseWebhook(body []byte) (webhookChange, error) {
 		timeout:     member[int](o, "timeout", "a number of seconds"),
 		headers:     member[map[string]string](o, "headers", "an object of names and texts"),
 		filter:      member[json.RawMessage](o, "filter", "an object, or null for every event of the chosen types"),
+		ordering:    member[string](o, "ordering", `"none" or "conversation"`),
 	}
-	ordering := member[string](o, "ordering", "text")
-	switch {
-	case o.err != nil:
+	auth, certificate := member[json.RawMessage](o, "auth", "an object or null"), member[json.RawMessage](o, "client_certificate", "an object or null")
+	if o.err != nil {
 		return ch, o.err
-	case ordering.given && !ordering.null && ordering.value != "none":
-		return ch, invalid("ordering", codeUnavailable, `can only be "none" in this version: events are delivered as they come`)
 	}
-	return ch, nil
+	var err error
+	if ch.auth, err = parseAuth(auth); err != nil {
+		return ch, err
+	}
+	ch.certificate, err = parseCertificate(certificate)
+	return ch, err
 }
 
 // newWebhook makes the webhook that a request asks for. generate makes the secret of a request that names none.
 func (ch webhookChange) newWebhook(businessID int64, generate func() string) (models.Webhook, error) {
-	w := models.Webhook{BusinessID: businessID, Dialect: dialect.Default, Active: true}
+	w := models.Webhook{BusinessID: businessID, Dialect: dialect.Default, Active: true, Ordering: models.OrderNone}
 	for _, f := range []struct {
 		name  string
 		given bool
@@ -112,7 +118,7 @@ func (ch webhookChange) newWebhook(businessID int64, generate func() string) (mo
 // apply puts the change into a webhook; the first field that is wrong stops it. What takes a look at the world (where
 // the URL leads, whose the number is) is not judged here.
 func (ch webhookChange) apply(w *models.Webhook) error {
-	for _, step := range []func(*models.Webhook) error{ch.applyTexts, ch.applyEvents, ch.applyFilter, ch.applySecret, ch.applyManners} {
+	for _, step := range []func(*models.Webhook) error{ch.applyTexts, ch.applyEvents, ch.applyFilter, ch.applySecret, ch.applyManners, ch.applyIdentity} {
 		if err := step(w); err != nil {
 			return err
 		}
@@ -232,18 +238,15 @@ func checkEvents(d dialect.Dialect, names []string) error {
 }
 
 func (ch webhookChange) applySecret(w *models.Webhook) error {
-	switch {
-	case !ch.secret.given:
+	if !ch.secret.given {
 		return nil
-	case ch.secret.null:
-		w.Secret = ""
-		return nil
-	case strings.TrimSpace(ch.secret.value) == "":
-		return invalid("secret", codeInvalid, "must not be empty; null leaves deliveries unsigned")
-	case len(ch.secret.value) > maxSecret:
-		return invalid("secret", codeTooLong, "must have at most %d bytes", maxSecret)
 	}
-	w.Secret = models.Secret(ch.secret.value)
+	if !ch.secret.null {
+		if err := checkSecret(ch.secret.value); err != nil {
+			return err
+		}
+	}
+	w.SetSecret(models.Secret(ch.secret.value))
 	return nil
 }
 
@@ -265,6 +268,15 @@ func (ch webhookChange) applyManners(w *models.Webhook) error {
 			return invalid("retry_schedule", codeTooLong, "must have at most %d waits", maxRetries)
 		}
 		w.RetrySchedule = ch.schedule.value // nil for null: the dialect's
+	}
+	if ch.ordering.given {
+		if ch.ordering.null {
+			ch.ordering.value = models.OrderNone
+		}
+		if ch.ordering.value != models.OrderNone && ch.ordering.value != models.OrderConversation {
+			return invalid("ordering", codeInvalid, `must be "none", events as they come, or "conversation", those of one conversation one at a time`)
+		}
+		w.Ordering = ch.ordering.value
 	}
 	if ch.headers.given {
 		kept, err := checkHeaders(ch.headers.value, w.Headers)

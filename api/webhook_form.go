@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wabagate/api/dashboard"
+	"wabagate/models"
 )
 
 // How the form asks for a secret.
@@ -55,6 +56,17 @@ func (f webhookForm) change(isNew bool) (webhookChange, error) {
 	if text := strings.TrimSpace(f.Filter); text != "" && text != "null" {
 		ch.filter = given(json.RawMessage(text))
 	}
+	ch.ordering = maybe[string]{given: true, null: f.Ordering == "", value: f.Ordering}
+	ch.auth = maybe[authChange]{given: true, null: true}
+	switch f.AuthType { // what was typed for another type is left alone
+	case "":
+	case models.AuthBasic:
+		ch.auth = given(authChange{kind: f.AuthType, user: f.AuthUser, password: f.AuthPassword})
+	default:
+		ch.auth = given(authChange{kind: f.AuthType, token: strings.TrimSpace(f.AuthToken)})
+	}
+	pair := certificateChange{plainLines(f.Certificate), plainLines(f.CertificateKey)}
+	ch.certificate = maybe[certificateChange]{given: true, null: pair == certificateChange{}, value: pair}
 	ch.headers, err = parseHeaderLines(f.Headers)
 	return ch, err
 }

@@ -103,7 +103,7 @@ func TestWebhookRefusals(t *testing.T) {
 		{"smuggled header", `{"name":"a",` + url + `,"events":["*"],"headers":{"A":"1\r\nB: 2"}}`, "invalid", "headers", "control"},
 		{"long header", `{"name":"a",` + url + `,"events":["*"],"headers":{"A":"` + long + `"}}`, "too_long", "headers", ""},
 		{"header twice", `{"name":"a",` + url + `,"events":["*"],"headers":{"a":"1","A":"2"}}`, "invalid", "headers", "twice"},
-		{"ordering", `{"name":"a",` + url + `,"events":["*"],"ordering":"conversation"}`, "not_available", "ordering", ""},
+		{"ordering", `{"name":"a",` + url + `,"events":["*"],"ordering":"strict"}`, "invalid", "ordering", "conversation"},
 		{"filter", `{"name":"a",` + url + `,"events":["*"],"filter":{"a":1}}`, "filter_invalid", "filter", `filter has "a"`},
 		{"filter of another type", `{"name":"a",` + url + `,"events":["*"],"filter":"message.type"}`, "filter_invalid", "filter", "must be an object"},
 		{"filter on a field that is not there", `{"name":"a",` + url + `,"events":["*"],"filter":{"all":[{"field":"sequence","gt":1},{"field":"mesage.type","eq":"text"}]}}`,
@@ -141,7 +141,7 @@ func TestWebhookLife(t *testing.T) {
 	status, got = b.api("GET", one, "")
 	require.Equal(t, 200, status)
 	require.Contains(t, got, `{"webhook":{"id":1,"name":"شركة","url":"https://203.0.113.7/h?a=1&b=2","events":["message.incoming","template.*"],`)
-	require.Contains(t, got, `"dialect":"twabot","rate_limit":50,"retry_schedule":[5,60],"timeout":7,"headers":{"X-Api-Key":"<secret>"},"disabled_reason":"","filter":null,"verified":null,"verify_reason":""}`)
+	require.Contains(t, got, `"dialect":"twabot","rate_limit":50,"retry_schedule":[5,60],"timeout":7,"headers":{"X-Api-Key":"<secret>"},"disabled_reason":"","filter":null,"verified":null,"verify_reason":"","ordering":"none","auth":null,"client_certificate":null}`)
 
 	// A listing sent back does not spoil what it does not show.
 	status, got = b.api("PUT", one, `{"headers":{"X-Api-Key":"<secret>","X-Other":"o"},"retry_schedule":"none","timeout":null,"number_id":null,"rate_limit":null,"is_active":0}`)
@@ -247,23 +247,4 @@ func TestListsShowNoSecret(t *testing.T) {
 		require.NotContains(t, html.UnescapeString(got), header, path)
 	}
 	require.NotContains(t, b.log.String(), secret)
-}
-
-func TestSecret(t *testing.T) {
-	b := setup(t)
-	w := b.webhook()
-	one := "/webhooks/" + decimal(w.ID)
-	_, got := b.api("GET", one+"/secret", "")
-	require.Equal(t, `{"secret":"whsec_c2VjcmV0"}`, got)
-	status, got := b.api("POST", one+"/secret/rotate", "")
-	require.Equal(t, 200, status)
-	_, after := b.api("GET", one+"/secret", "")
-	require.Equal(t, got, after)
-	require.NotContains(t, got, "whsec_c2VjcmV0")
-	status, got = b.api("POST", one+"/secret/rotate", `{"overlap_seconds":60}`)
-	require.Equal(t, 400, status)
-	require.Contains(t, got, `"field":"overlap_seconds"`)
-	_, _ = b.api("PUT", one, `{"secret":null}`)
-	_, got = b.api("GET", one+"/secret", "")
-	require.Equal(t, `{"secret":null}`, got)
 }

@@ -34,8 +34,8 @@ func (c *Courier) Challenge(ctx context.Context, w models.Webhook) (models.Attem
 	}
 	started := c.now()
 	header := sub.header.Clone()
-	sub.dialect.Headers(header, signature.Message{ID: "verification_" + rand.Text(), Timestamp: started, Body: body}, sub.secrets)
-	answer := c.post.Post(ctx, deliver.Request{URL: w.URL, Header: header, Body: body, Timeout: sub.timeout})
+	sub.dialect.Headers(header, signature.Message{ID: "verification_" + rand.Text(), Timestamp: started, Body: body}, sub.signing(started))
+	answer := c.post.Post(ctx, deliver.Request{URL: w.URL, Header: header, Body: body, Timeout: sub.timeout, Certificate: sub.certificate})
 	a := models.Attempt{WebhookID: w.ID, N: 1, StartedAt: started, Duration: answer.Duration, Status: answer.Status, Answer: string(answer.Body)}
 	if answer.Err != nil {
 		v := deliver.JudgeError(answer.Err, sub.timeout)

@@ -26,8 +26,9 @@ func (c *Courier) send(ctx context.Context, sub *subscription, e event.Event) (a
 		return deliver.Answer{Err: err}, deliver.Verdict{Outcome: deliver.Broken, Final: true, Reason: "the event has no form in this dialect: " + err.Error()}
 	}
 	header := sub.header.Clone()
-	sub.dialect.Headers(header, signature.Message{ID: e.ID, Timestamp: c.now(), Body: body}, sub.secrets)
-	answer := c.post.Post(ctx, deliver.Request{URL: sub.webhook.URL, Header: header, Body: body, Timeout: sub.timeout})
+	now := c.now()
+	sub.dialect.Headers(header, signature.Message{ID: e.ID, Timestamp: now, Body: body}, sub.signing(now))
+	answer := c.post.Post(ctx, deliver.Request{URL: sub.webhook.URL, Header: header, Body: body, Timeout: sub.timeout, Certificate: sub.certificate})
 	if answer.Err != nil {
 		return answer, deliver.JudgeError(answer.Err, sub.timeout)
 	}

@@ -1,6 +1,8 @@
 package fanout
 
 import (
+	"crypto/tls"
+	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -21,10 +23,20 @@ type subscription struct {
 	wants    event.Set
 	filter   filter.Filter
 	dialect  dialect.Dialect
-	secrets  []signature.Secret
+	secrets  []signature.Secret // the present one and, if there is one, the previous
 	timeout  time.Duration
 	schedule []time.Duration
 	header   http.Header // sent with every delivery
+	// certificate is shown to a receiver that asks for one; nil: none.
+	certificate *tls.Certificate
+}
+
+// signing are the secrets that sign an attempt made now: a subscription may be older than the end of an overlap.
+func (s *subscription) signing(now time.Time) []signature.Secret {
+	if len(s.secrets) > 1 && !s.webhook.Overlapping(now) {
+		return s.secrets[:1]
+	}
+	return s.secrets
 }
 
 // wantsEvent says whether an event of a number (0: of none) goes to the webhook.
@@ -115,8 +127,8 @@ func newSubscription(w models.Webhook) (*subscription, error) {
 			return nil, fmt.Errorf("filter: %w", err)
 		}
 	}
-	if w.Secret != "" {
-		s.secrets = []signature.Secret{signature.NewSecret(w.Secret.Text())}
+	for _, secret := range w.Signing(time.Time{}) { // all that sign at some time, once and for all
+		s.secrets = append(s.secrets, signature.NewSecret(secret.Text()))
 	}
 	s.timeout, s.schedule = s.dialect.Manners.Timeout, s.dialect.Manners.Schedule
 	if w.Timeout > 0 {
@@ -128,6 +140,19 @@ func newSubscription(w models.Webhook) (*subscription, error) {
 	s.header = http.Header{"Content-Type": {"application/json"}, "User-Agent": {UserAgent}}
 	for k, v := range w.Headers {
 		s.header.Set(k, v)
+	}
+	switch w.Auth.Kind {
+	case models.AuthBasic:
+		s.header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(w.Auth.User+":"+w.Auth.Password.Text())))
+	case models.AuthBearer:
+		s.header.Set("Authorization", "Bearer "+w.Auth.Token.Text())
+	}
+	if w.Auth.Certificate != "" {
+		pair, err := tls.X509KeyPair([]byte(w.Auth.Certificate), []byte(w.Auth.Key.Text()))
+		if err != nil {
+			return nil, fmt.Errorf("client certificate: %w", err)
+		}
+		s.certificate = &pair
 	}
 	return s, nil
 }

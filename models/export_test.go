@@ -1,6 +1,10 @@
 package models
 
-import "gorm.io/gorm"
+import (
+	"context"
+
+	"gorm.io/gorm"
+)
 
 // DB lets tests look behind the Store.
 func (s *Store) DB() *gorm.DB { return s.db }
@@ -14,4 +18,24 @@ func (s *Store) EnterLanes(tx *gorm.DB, refs []LaneRef, work []int64) ([]bool, e
 
 func (s *Store) LineUp(tx *gorm.DB, webhookID int64, events []int64) error {
 	return s.lineUp(tx, webhookID, events)
+}
+
+// SealedColumns are the columns of secrets, as table.column.
+func SealedColumns() (names []string) {
+	for _, c := range sealedColumns {
+		names = append(names, c.table+"."+c.column)
+	}
+	return names
+}
+
+// AddAppSecretSlowly adds a secret to the app with id 1, with a pause between sealing and writing.
+func (s *Store) AddAppSecretSlowly(ctx context.Context, secret Secret, pause func()) error {
+	return s.inTx(ctx, func(tx *gorm.DB) error {
+		with, err := s.sealer(tx)
+		if err != nil {
+			return err
+		}
+		pause()
+		return addAppSecret(tx, with, 1, secret)
+	})
 }

@@ -69,32 +69,34 @@ type numberRow struct {
 
 func (numberRow) TableName() string { return "numbers" }
 
-const onpremPurpose = "on-premises token"
-
 // CreateApp makes an app with its first secrets, the newest last. ErrConflict when the name is taken.
 func (s *Store) CreateApp(ctx context.Context, a App) (App, error) {
 	a.Name = keyText(a.Name)
-	row := appRow{BusinessID: a.BusinessID, Name: a.Name, VerifyToken: s.ring.Seal(a.VerifyToken, "app verify token"), CreatedAt: moment(time.Now())}
 	err := s.inTx(ctx, func(tx *gorm.DB) error {
+		with, err := s.sealer(tx)
+		if err != nil {
+			return err
+		}
+		row := appRow{BusinessID: a.BusinessID, Name: a.Name, VerifyToken: with.Seal(a.VerifyToken, verifyTokenPurpose), CreatedAt: moment(time.Now())}
 		if err := tx.Create(&row).Error; err != nil {
 			return err
 		}
+		a.ID, a.CreatedAt = row.ID, row.CreatedAt
 		for _, secret := range a.Secrets {
-			if err := s.addAppSecret(tx, row.ID, secret); err != nil {
+			if err := addAppSecret(tx, with, row.ID, secret); err != nil {
 				return err
 			}
 		}
 		return raiseRoutes(tx)
 	})
-	a.ID, a.CreatedAt = row.ID, row.CreatedAt
 	return a, translate(err, "create app "+a.Name)
 }
 
-func (s *Store) addAppSecret(tx *gorm.DB, appID int64, secret Secret) error {
+func addAppSecret(tx *gorm.DB, with sealer, appID int64, secret Secret) error {
 	if secret == "" {
 		return errors.New("an app secret is not empty")
 	}
-	return tx.Create(&appSecretRow{AppID: appID, Sealed: s.ring.Seal(secret, "app secret"), CreatedAt: moment(time.Now())}).Error
+	return tx.Create(&appSecretRow{AppID: appID, Sealed: with.Seal(secret, appSecretPurpose), CreatedAt: moment(time.Now())}).Error
 }
 
 // AddAppSecret makes one more secret of the app valid; callbacks signed with any live secret are accepted.
@@ -104,7 +106,11 @@ func (s *Store) AddAppSecret(ctx context.Context, app string, secret Secret) err
 		if err := tx.Where("name = ?", keyText(app)).First(&row).Error; err != nil {
 			return err
 		}
-		if err := s.addAppSecret(tx, row.ID, secret); err != nil {
+		with, err := s.sealer(tx)
+		if err != nil {
+			return err
+		}
+		if err := addAppSecret(tx, with, row.ID, secret); err != nil {
 			return err
 		}
 		return raiseRoutes(tx)
@@ -137,7 +143,7 @@ func (s *Store) loadApps(ctx context.Context) (map[string]App, error) {
 	}
 	apps := make(map[string]App, len(rows))
 	for _, r := range rows {
-		token, err := s.ring.Open(r.VerifyToken, "app verify token")
+		token, err := s.ring.Open(r.VerifyToken, verifyTokenPurpose)
 		if err != nil {
 			return nil, fmt.Errorf("app %s: %w", r.Name, err)
 		}
@@ -146,7 +152,7 @@ func (s *Store) loadApps(ctx context.Context) (map[string]App, error) {
 			if sec.AppID != r.ID {
 				continue
 			}
-			plain, err := s.ring.Open(sec.Sealed, "app secret")
+			plain, err := s.ring.Open(sec.Sealed, appSecretPurpose)
 			if err != nil {
 				return nil, fmt.Errorf("app %s: %w", r.Name, err)
 			}
@@ -170,8 +176,12 @@ func (s *Store) CreateNumber(ctx context.Context, n Number) (Number, error) {
 		if err := raiseRoutes(tx); err != nil {
 			return err
 		}
+		with, err := s.sealer(tx)
+		if err != nil {
+			return err
+		}
 		row := numberRow{BusinessID: n.BusinessID, PhoneNumberID: n.PhoneNumberID, Display: n.Display, WABAID: n.WABAID, Name: n.Name,
-			OnpremToken: s.ring.Seal(n.OnpremToken, onpremPurpose), CreatedAt: n.CreatedAt}
+			OnpremToken: with.Seal(n.OnpremToken, onpremPurpose), CreatedAt: n.CreatedAt}
 		if err := tx.Create(&row).Error; err != nil {
 			return err
 		}
@@ -189,7 +199,11 @@ func (s *Store) CreateNumber(ctx context.Context, n Number) (Number, error) {
 // the empty token removes it.
 func (s *Store) SetNumberToken(ctx context.Context, businessID, numberID int64, token Secret) error {
 	return translate(s.inTx(ctx, func(tx *gorm.DB) error {
-		res := tx.Model(&numberRow{}).Where("id = ? AND business_id = ?", numberID, businessID).Update("onprem_token", s.ring.Seal(token, onpremPurpose))
+		with, err := s.sealer(tx)
+		if err != nil {
+			return err
+		}
+		res := tx.Model(&numberRow{}).Where("id = ? AND business_id = ?", numberID, businessID).Update("onprem_token", with.Seal(token, onpremPurpose))
 		if res.Error != nil {
 			return res.Error
 		}

@@ -21,7 +21,10 @@ func TestNothingPlainAtRest(t *testing.T) {
 		must[models.App](t)(s.CreateApp(ctx, models.App{Name: "meta", VerifyToken: "PLAIN-verify", Secrets: []models.Secret{"PLAIN-app"}}))
 		ok(t, s.AddAppSecret(ctx, "meta", "PLAIN-second"))
 		w := must[models.Webhook](t)(s.CreateWebhook(ctx, models.Webhook{BusinessID: b.ID, URL: "https://x.example", Secret: "PLAIN-webhook", Headers: map[string]string{"Authorization": "PLAIN-header"}}))
-		must[models.Webhook](t)(s.UpdateWebhook(ctx, b.ID, w.ID, func(w *models.Webhook) error { w.Secret = "PLAIN-rotated"; return nil }))
+		must[models.Webhook](t)(s.UpdateWebhook(ctx, b.ID, w.ID, func(w *models.Webhook) error {
+			w.Auth = models.Auth{Kind: "basic", User: "PLAIN-user", Password: "PLAIN-word", Token: "PLAIN-token", Certificate: "PLAIN-certificate", Key: "PLAIN-key"}
+			return w.RotateSecret("PLAIN-rotated", time.Hour, false, time.Now())
+		}))
 		n := must[models.Number](t)(s.CreateNumber(ctx, models.Number{BusinessID: b.ID, PhoneNumberID: "1", OnpremToken: "PLAIN-first"}))
 		ok(t, s.SetNumberToken(ctx, b.ID, n.ID, "PLAIN-onprem"))
 		u := must[models.User](t)(s.CreateUser(ctx, b.ID, "a@example.com", "PLAIN-password", false))

@@ -19,6 +19,8 @@ type Options struct {
 	Dir string
 	// MasterKey protects the data keys that secrets are encrypted with; empty leaves them bare in the database.
 	MasterKey Secret
+	// PreviousMasterKey is the one before MasterKey: data keys that it protects are protected by MasterKey from now on.
+	PreviousMasterKey Secret
 	// MaxConns bounds connections to PostgreSQL, twice: for the hot statements and for the rest; 0 means 16.
 	MaxConns int
 	// ApplicationName is shown in pg_stat_activity; empty means wabagate.
@@ -31,12 +33,12 @@ type Store struct {
 	hot      engine
 	ids      *IDs
 	ring     *keyring
-	state    keyringState
 	migrator *goose.Provider
 	close    func() error
 	embedded bool
-	writer   gate   // of the embedded database: one transaction at a time
-	master   Secret // until begin
+	writer   gate // of the embedded database: one transaction at a time
+	masters  masterKeys
+	rewrap   int // data keys that begin protected with the present master key
 }
 
 // engine is what is written by hand for each database: the statements that move hundreds of rows per commit.
@@ -69,7 +71,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.master = o.MasterKey
+	s.masters = newMasterKeys(o.MasterKey, o.PreviousMasterKey)
 	if err := s.prepare(ctx); err != nil {
 		_ = s.Close()
 		return nil, err
@@ -95,10 +97,10 @@ func (s *Store) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("claim a node id: %w", err)
 	}
-	if s.ring, s.state, err = openKeyring(ctx, s.db, s.master); err != nil {
+	if s.ring, s.rewrap, err = openKeyring(ctx, s.db, s.masters); err != nil {
 		return err
 	}
-	s.ids, s.master = NewIDs(node, nil), ""
+	s.ids = NewIDs(node, nil)
 	return nil
 }
 
@@ -122,7 +124,10 @@ func (s *Store) Close() error { return s.close() }
 func (s *Store) Embedded() bool { return s.embedded }
 
 // KeysProtected says whether a master key protects the data keys.
-func (s *Store) KeysProtected() bool { return s.state.wrapped }
+func (s *Store) KeysProtected() bool { return s.masters.present != nil }
+
+// Rewrapped is how many data keys opening the store put under the present master key: bare ones, and those of the previous.
+func (s *Store) Rewrapped() int { return s.rewrap }
 
 // Ping answers nil while the database answers.
 func (s *Store) Ping(ctx context.Context) error {

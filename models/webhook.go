@@ -68,7 +68,7 @@ const (
 
 // Auth is how the gateway identifies itself to a receiver, besides signatures.
 type Auth struct {
-	// Kind is "" (nothing), "basic" or "bearer".
+	// Kind is "" (nothing), AuthBasic or AuthBearer.
 	Kind string
 	// User and Password are those of basic; Token is that of bearer.
 	User            string
@@ -77,6 +77,12 @@ type Auth struct {
 	Certificate string
 	Key         Secret
 }
+
+// The kinds of Auth.
+const (
+	AuthBasic  = "basic"
+	AuthBearer = "bearer"
+)
 
 // DisabledBy says who switched a webhook off.
 type DisabledBy string
@@ -129,6 +135,7 @@ type webhookRow struct {
 	DisabledReason string
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
+	Identity       identityRow `gorm:"embedded"`
 }
 
 func (webhookRow) TableName() string { return "webhooks" }
@@ -146,9 +153,9 @@ type healthRow struct {
 
 func (healthRow) TableName() string { return "webhook_health" }
 
-func (s *Store) webhookRow(w Webhook) (webhookRow, error) {
+func (with sealer) webhookRow(w Webhook) (webhookRow, error) {
 	r := webhookRow{ID: w.ID, BusinessID: w.BusinessID, NumberID: w.NumberID, Name: printable(w.Name), Description: printable(w.Description), URL: printable(w.URL),
-		Dialect: printable(w.Dialect), Secret: s.ring.Seal(w.Secret, "webhook secret"), TimeoutMS: w.Timeout.Milliseconds(), RateLimit: w.RateLimit,
+		Dialect: printable(w.Dialect), Secret: with.Seal(w.Secret, webhookSecretPurpose), TimeoutMS: w.Timeout.Milliseconds(), RateLimit: w.RateLimit,
 		Verified: w.Verified, VerifyReason: printable(w.VerifyReason), IsActive: w.Active,
 		Ordering: cmp.Or(printable(w.Ordering), OrderNone), CatchingUp: w.CatchingUp, DisabledBy: string(w.DisabledBy), DisabledAt: momentOrNil(w.DisabledAt), DisabledReason: printable(w.DisabledReason),
 		CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt}
@@ -159,12 +166,14 @@ func (s *Store) webhookRow(w Webhook) (webhookRow, error) {
 		filter := string(printableBytes(w.Filter))
 		r.Filter = &filter
 	}
-	if len(w.Headers) == 0 {
-		return r, errors.Join(err1, err2)
+	var err3, err4 error
+	r.Identity, err3 = with.identityRow(w)
+	if len(w.Headers) > 0 {
+		var headers []byte
+		headers, err4 = json.Marshal(w.Headers)
+		r.Headers = with.Seal(Secret(headers), webhookHeadersPurpose)
 	}
-	headers, err3 := json.Marshal(w.Headers)
-	r.Headers = s.ring.Seal(Secret(headers), "webhook headers")
-	return r, errors.Join(err1, err2, err3)
+	return r, errors.Join(err1, err2, err3, err4)
 }
 
 func (s *Store) webhook(r webhookRow) (Webhook, error) {
@@ -178,9 +187,9 @@ func (s *Store) webhook(r webhookRow) (Webhook, error) {
 	}
 	var headers Secret
 	var err1, err2 error
-	w.Secret, err1 = s.ring.Open(r.Secret, "webhook secret")
-	headers, err2 = s.ring.Open(r.Headers, "webhook headers")
-	if err := errors.Join(err1, err2); err != nil {
+	w.Secret, err1 = s.ring.Open(r.Secret, webhookSecretPurpose)
+	headers, err2 = s.ring.Open(r.Headers, webhookHeadersPurpose)
+	if err := errors.Join(err1, err2, s.openIdentity(r.Identity, &w)); err != nil {
 		return w, fmt.Errorf("webhook %d: %w", r.ID, err)
 	}
 	if headers == "" {
@@ -200,20 +209,24 @@ func (s *Store) CreateWebhook(ctx context.Context, w Webhook) (Webhook, error) {
 	w.UpdatedAt = w.CreatedAt
 	w.Ordering, w.CatchingUp = cmp.Or(w.Ordering, OrderNone), false
 	w.switched(w.CreatedAt)
-	row, err := s.webhookRow(w)
-	if err != nil {
-		return w, err
-	}
-	err = s.inTx(ctx, func(tx *gorm.DB) error {
+	err := s.inTx(ctx, func(tx *gorm.DB) error {
 		if err := ownNumber(tx, w.BusinessID, w.NumberID); err != nil {
+			return err
+		}
+		with, err := s.sealer(tx)
+		if err != nil {
+			return err
+		}
+		row, err := with.webhookRow(w)
+		if err != nil {
 			return err
 		}
 		if err := tx.Create(&row).Error; err != nil {
 			return err
 		}
+		w.ID = row.ID
 		return raiseRoutes(tx)
 	})
-	w.ID = row.ID
 	return w, translate(err, "create webhook")
 }
 

@@ -30,7 +30,11 @@ func (s *Store) UpdateWebhook(ctx context.Context, businessID, id int64, change 
 		if err := ownNumber(tx, businessID, w.NumberID); err != nil {
 			return err
 		}
-		if r, err = s.webhookRow(w); err != nil {
+		with, err := s.sealer(tx)
+		if err != nil {
+			return err
+		}
+		if r, err = with.webhookRow(w); err != nil {
 			return err
 		}
 		if err := tx.Save(&r).Error; err != nil {

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -87,6 +88,8 @@ type WebhookForm struct {
 	Groups       []EventGroup
 	Dialects     []Choice
 	Numbers      []Choice
+	Orderings    []Choice
+	AuthTypes    []Choice
 	Inspector    string // an address of the built-in inspector to try with; empty when unknown
 }
 
@@ -98,12 +101,21 @@ func (f WebhookForm) Wrong(field string) string {
 	return ""
 }
 
+// WrongIn reports whether a field or a part of it is wrong.
+func (f WebhookForm) WrongIn(field string) bool {
+	return f.Field == field || strings.HasPrefix(f.Field, field+".")
+}
+
 // FormValues are the fields as a person typed them.
 type FormValues struct {
 	Name, URL, Description, Dialect, Number string
 	SecretMode, Secret                      string
 	Rate, Timeout, Schedule, Headers        string
 	Filter                                  string // JSON
+	Ordering                                string
+	AuthType, AuthUser                      string
+	AuthPassword, AuthToken                 string
+	Certificate, CertificateKey             string // PEM
 	// More are subscriptions that have no box of their own, such as template.paused.
 	More string
 }
@@ -138,7 +150,18 @@ type Webhook struct {
 	Rate        string
 	Headers     []string
 	Filter      string // JSON; empty: none
+	Ordering    string
+	Auth        string
+	Certificate string // the subject of the client certificate; empty: none
 	Signed      bool
+	// CertificateEnds is when the client certificate does.
+	CertificateEnds When
+	// Overlapping says that the secret before the present one signs too, until PreviousUntil.
+	Overlapping   bool
+	PreviousUntil When
+	Overlaps      []Choice // how long the old secret goes on when it is rotated
+	// SignsOnce is the dialect, if it has a signature header with room for one; empty otherwise.
+	SignsOnce string
 	// Secret is shown right after it was made; empty otherwise.
 	Secret     string
 	Stats      Stats

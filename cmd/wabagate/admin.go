@@ -16,8 +16,8 @@ import (
 )
 
 func adminCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "admin", Short: "Create businesses, users, apps, numbers and keys from a shell"}
-	cmd.AddCommand(bootstrapCommand(), adminBusiness(), adminUser(), adminPassword(), adminApp(), adminAppSecret(), adminNumber(), adminKey(), adminList())
+	cmd := &cobra.Command{Use: "admin", Short: "Create businesses, users, apps, numbers and keys from a shell; rotate what protects secrets"}
+	cmd.AddCommand(bootstrapCommand(), adminBusiness(), adminUser(), adminPassword(), adminApp(), adminAppSecret(), adminNumber(), adminKey(), adminRotateKeys(), adminList())
 	return cmd
 }
 

@@ -56,7 +56,7 @@ func (a *App) onStop(name string, fn func() error) { a.closers = append(a.closer
 
 // openStore opens the configured database.
 func openStore(ctx context.Context, c Config) (*models.Store, error) {
-	return models.Open(ctx, models.Options{DatabaseURL: c.DatabaseURL, Dir: c.Data, MasterKey: c.MasterKey, MaxConns: c.DBConns})
+	return models.Open(ctx, models.Options{DatabaseURL: c.DatabaseURL, Dir: c.Data, MasterKey: c.MasterKey, PreviousMasterKey: c.PreviousMasterKey, MaxConns: c.DBConns})
 }
 
 // New builds the program from the bottom up. Nothing is served yet.
@@ -77,6 +77,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		return nil, err
 	} else if pending {
 		return nil, models.ErrPendingMigrations
+	}
+	if a.store.Rewrapped() > 0 {
+		log.Info("data keys are protected by WABAGATE_MASTER_KEY from now on", "keys", a.store.Rewrapped())
 	}
 	if !a.store.Embedded() && !a.store.KeysProtected() {
 		log.Warn("WABAGATE_MASTER_KEY is not set: the key that encrypts secrets lies unprotected in the database")

@@ -30,15 +30,17 @@ type Config struct {
 	AllowPrivate deliver.Allowed
 	AllowHTTP    bool
 	MasterKey    models.Secret
-	PublicURL    string
-	MetricsToken models.Secret
-	LogLevel     slog.Level
-	LogFormat    string
-	DBConns      int
-	Translators  int
-	Couriers     int
-	InFlight     int
-	Grace        time.Duration
+	// PreviousMasterKey is the one before, while the master key is being changed.
+	PreviousMasterKey models.Secret
+	PublicURL         string
+	MetricsToken      models.Secret
+	LogLevel          slog.Level
+	LogFormat         string
+	DBConns           int
+	Translators       int
+	Couriers          int
+	InFlight          int
+	Grace             time.Duration
 	// Profile is where a CPU profile goes; set by wabagate bench --profile only.
 	Profile string
 }
@@ -117,6 +119,10 @@ func settings() []setting {
 			c.MasterKey = models.Secret(v)
 			return nil
 		}},
+		{"WABAGATE_MASTER_KEY_PREVIOUS", "none", "the master key before, while it is being changed: what it protects is protected by `WABAGATE_MASTER_KEY` from the next start or `wabagate admin` command on", func(c *Config, v string) error {
+			c.PreviousMasterKey = models.Secret(v)
+			return nil
+		}},
 		{"WABAGATE_PUBLIC_URL", "http://localhost:PORT", "how people reach the gateway; https makes cookies secure", func(c *Config, v string) error {
 			u, err := url.Parse(v)
 			if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
@@ -172,6 +178,9 @@ func loadConfig(environ []string) (Config, error) {
 		if err := known[i].set(&c, value); err != nil {
 			return c, fmt.Errorf("%s %w", key, err)
 		}
+	}
+	if c.PreviousMasterKey != "" && c.MasterKey == "" {
+		return c, fmt.Errorf("WABAGATE_MASTER_KEY_PREVIOUS is set and WABAGATE_MASTER_KEY is not: set it to the new key; protection can be changed but not taken off")
 	}
 	if c.PublicURL == "" {
 		c.PublicURL = fmt.Sprintf("http://localhost:%d", c.Port)

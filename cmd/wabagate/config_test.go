@@ -44,6 +44,7 @@ func TestConfigErrors(t *testing.T) {
 		"WABAGATE_ALLOW_PRIVATE=10.0.0.0/33":    "neither a CIDR",
 		"WABAGATE_ALLOW_HTTP=maybe":             "expected true or false",
 		"WABAGATE_MASTER_KEY=hunter2":           "too short",
+		"WABAGATE_MASTER_KEY_PREVIOUS=hunter2":  "WABAGATE_MASTER_KEY is not",
 		"WABAGATE_PUBLIC_URL=gw.example.com":    "not an address",
 		"WABAGATE_GRACE=20":                     "a duration such as 20s",
 		"WABAGATE_LOG_FORMAT=xml":               "expected text or json",

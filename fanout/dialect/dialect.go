@@ -125,6 +125,10 @@ func (d Dialect) Schema(typ string) (json.RawMessage, error) {
 	return d.schema(t, d.EventName(typ))
 }
 
+// SignsOnce reports whether the dialect has a signature header of its own, with room for one signature. While a rotation
+// overlaps it is made with the older secret.
+func (d Dialect) SignsOnce() bool { return d.scheme != nil }
+
 // Headers sets the signature headers of one attempt: the dialect's own and those of Standard Webhooks. Without secrets
 // only webhook-id and webhook-timestamp are set.
 func (d Dialect) Headers(h http.Header, m signature.Message, secrets []signature.Secret) {

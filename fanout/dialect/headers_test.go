@@ -55,6 +55,16 @@ func TestHeaders(t *testing.T) {
 		if want := 3 + len(own[name]); len(h) != want {
 			t.Errorf("%s: %d headers, want %d: %v", name, len(h), want, h)
 		}
+		if d.SignsOnce() != (len(own[name]) > 0) {
+			t.Errorf("%s: signs once: %v", name, d.SignsOnce())
+		}
+		rotating := make(http.Header)
+		d.Headers(rotating, m, []signature.Secret{signature.NewSecret("new"), signature.NewSecret("s")})
+		for _, header := range own[name] {
+			if rotating.Get(header) != h.Get(header) {
+				t.Errorf("%s: %s is not signed with the older secret, which the receiver has", name, header)
+			}
+		}
 		unsigned := make(http.Header)
 		d.Headers(unsigned, m, nil)
 		if len(unsigned) != 2 || unsigned.Get("webhook-id") != "evt_1" || unsigned.Get("webhook-timestamp") != "1793534400" {

@@ -13,7 +13,7 @@ const (
 
 // Awalchat is the hex HMAC-SHA256 of timestamp, dot and body. Both headers are left out of an unsigned delivery.
 func Awalchat(h http.Header, m Message, secrets []Secret) {
-	s, ok := newest(secrets)
+	s, ok := oldest(secrets)
 	if !ok {
 		return
 	}

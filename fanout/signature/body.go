@@ -27,7 +27,7 @@ func verifyWebhook(h http.Header, body []byte, secrets []Secret, _ time.Time) st
 }
 
 func signBody(header, prefix string, h http.Header, m Message, secrets []Secret) {
-	if s, ok := newest(secrets); ok {
+	if s, ok := oldest(secrets); ok {
 		h.Set(header, prefix+hexMAC(s.reveal().text, m.Body))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -27,7 +28,8 @@ type Message struct {
 }
 
 // Scheme sets the headers of one way of signing. Secrets are ordered newest first; while a rotation overlaps there are
-// two. Header names are set in Go's canonical spelling; on the wire their case means nothing.
+// two: Standard Webhooks signs with both, the schemes with room for one signature with the older. Header names are set
+// in Go's canonical spelling; on the wire their case means nothing.
 type Scheme func(h http.Header, m Message, secrets []Secret)
 
 // mac is the HMAC-SHA256 of the parts, one after the other.
@@ -46,9 +48,10 @@ func hexMAC(key []byte, parts ...[]byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// newest is the secret that a scheme with room for one signature signs with.
-func newest(secrets []Secret) (Secret, bool) {
-	for _, s := range secrets {
+// oldest is the secret that a scheme with room for one signature signs with. While a rotation overlaps that is the one
+// which the receiver has for certain: it knows one secret, and changes it when its owner does. He ends the overlap then.
+func oldest(secrets []Secret) (Secret, bool) {
+	for _, s := range slices.Backward(secrets) {
 		if !s.IsZero() {
 			return s, true
 		}

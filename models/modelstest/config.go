@@ -61,7 +61,9 @@ func testNumbers(_ *testing.T, w *world) {
 func testWebhooks(_ *testing.T, w *world) {
 	other := w.otherBusiness()
 	want := models.Webhook{BusinessID: w.business, NumberID: &w.number.ID, Name: "ERP", Description: "d", URL: "https://erp.example", Events: []string{"message.*", "order.created"},
-		Dialect: "twabot", Secret: "whsec_x", RetrySchedule: []time.Duration{}, Timeout: 1500 * time.Millisecond, RateLimit: 7, Headers: map[string]string{"Authorization": "Basic x"}, Active: true}
+		Dialect: "twabot", Secret: "whsec_x", RetrySchedule: []time.Duration{}, Timeout: 1500 * time.Millisecond, RateLimit: 7, Headers: map[string]string{"X-Key": "x"}, Active: true,
+		Auth:           models.Auth{Kind: "basic", User: "u", Password: "p", Token: "t", Certificate: "PEM", Key: "KEY"},
+		PreviousSecret: "whsec_w", PreviousUntil: time.Date(2026, 11, 22, 8, 0, 0, 123456000, time.UTC)}
 	made, err := w.CreateWebhook(w.ctx, want)
 	w.ok(err)
 	got, err := w.Webhook(w.ctx, w.business, made.ID)
@@ -69,7 +71,7 @@ func testWebhooks(_ *testing.T, w *world) {
 	want.ID, want.CreatedAt, want.UpdatedAt, want.Ordering = made.ID, made.CreatedAt, made.UpdatedAt, models.OrderNone
 	got.NumberID, want.NumberID = nil, nil
 	w.equal("kept", got, want)
-	w.equal("secret", got.Secret.Text(), "whsec_x")
+	w.equal("secrets", texts([]models.Secret{got.Secret, got.PreviousSecret, got.Auth.Password, got.Auth.Token, got.Auth.Key}), []string{"whsec_x", "whsec_w", "p", "t", "KEY"})
 	w.equal("an empty schedule is not none", got.RetrySchedule != nil, true)
 	got, err = w.Webhook(w.ctx, w.business, w.webhook.ID)
 	w.ok(err)
@@ -106,6 +108,12 @@ func testUpdateWebhook(_ *testing.T, w *world) {
 	w.ok(err)
 	w.equal("updated", got, updated)
 	w.equal("updated", got.Name+got.Secret.Text(), "renameds2")
+	rotated, err := w.UpdateWebhook(w.ctx, w.business, w.webhook.ID, func(h *models.Webhook) error { return h.RotateSecret("s3", time.Hour, false, time.Now()) })
+	w.ok(err)
+	got, err = w.Webhook(w.ctx, w.business, w.webhook.ID)
+	w.ok(err)
+	w.equal("rotated", got, rotated)
+	w.equal("both sign", texts(got.Signing(time.Now())), []string{"s3", "s2"})
 
 	refused := errors.New("refused")
 	_, err = w.UpdateWebhook(w.ctx, w.business, w.webhook.ID, func(h *models.Webhook) error { h.Name = "lost"; return refused })

@@ -41,6 +41,34 @@ func (w *world) speak(people ...int) (said []models.Event, err error) {
 	return said, err
 }
 
+// testLaneMeanwhile: a settlement waits for who enters its lane at that moment, and brings up whom it put in line.
+func testLaneMeanwhile(_ *testing.T, w *world) {
+	es := w.utterance(7, 1, 2)
+	work := w.say(es[0])
+	up, errs := make(chan []models.Work, 1), make(chan error, 1)
+	w.translate(func(tx models.Translation) error {
+		idle, err := tx.Lanes(w.ctx, []models.LaneRef{{WebhookID: w.webhook.ID, ConversationID: 7}}, []int64{w.NextID()})
+		if err != nil {
+			return err
+		}
+		w.equal("busy", idle, []bool{false})
+		r := w.result(work, es[0])
+		go func() {
+			ws, err := w.Settle(w.ctx, []models.Result{r})
+			errs <- err
+			up <- ws
+		}()
+		select {
+		case <-up:
+			w.t.Fatal("the lane went on while somebody entered it")
+		case <-time.After(100 * time.Millisecond):
+		}
+		return tx.Write(w.ctx, models.Changes{Events: es[1:], Deliveries: []models.Delivery{{EventID: es[1].ID, WebhookID: w.webhook.ID, Lane: 7, Sequence: 2}}})
+	})
+	w.ok(<-errs)
+	w.equal("came up", (<-up)[0].Members, []int64{es[1].ID})
+}
+
 // testLaneRush: writers enter few lanes while workers leave them, at once. Nobody is left waiting.
 func testLaneRush(_ *testing.T, w *world) {
 	const writers = rushers / 2
