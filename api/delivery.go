@@ -57,6 +57,8 @@ func statusOf(state models.DeliveryState, attempts int) string {
 		return "failed"
 	case state == models.Held:
 		return "held"
+	case state == models.Skipped:
+		return "skipped"
 	case attempts > 0:
 		return "retrying"
 	}

@@ -29,6 +29,10 @@ func (s *Server) delivery(ctx context.Context, businessID int64, id deliveryID) 
 	if d.DeliveryDetail, err = s.store.Delivery(ctx, businessID, id.event, id.webhook); err != nil {
 		return d, err
 	}
+	if d.Event.Erased() {
+		d.Payload = d.Event.Data
+		return d, nil
+	}
 	d.Payload, err = s.courier.Payload(d.Webhook, d.Event)
 	if errors.Is(err, dialect.ErrNoShape) {
 		err = nil // the webhook changed its dialect to one without this event
@@ -44,6 +48,10 @@ type attemptJSON struct {
 	Outcome    string     `json:"outcome"`
 	Reason     string     `json:"reason"`
 	Answer     string     `json:"answer"`
+}
+
+func attemptView(a models.Attempt) attemptJSON {
+	return attemptJSON{N: a.N, StartedAt: event.Time{Time: a.StartedAt}, LatencyMS: a.Duration.Milliseconds(), StatusCode: a.Status, Outcome: a.Outcome, Reason: a.Reason, Answer: a.Answer}
 }
 
 // deliveryDetailJSON has the attempts themselves where the list has their number.
@@ -64,7 +72,7 @@ func (s *Server) handleDeliveryGet(c *fiber.Ctx, who caller) error {
 	}
 	v := deliveryDetailJSON{deliveryJSON: deliveryView(withLast(d.DeliveryDetail)), Payload: string(d.Payload), Attempts: make([]attemptJSON, len(d.Attempts))}
 	for i, a := range d.Attempts {
-		v.Attempts[i] = attemptJSON{N: a.N, StartedAt: event.Time{Time: a.StartedAt}, LatencyMS: a.Duration.Milliseconds(), StatusCode: a.Status, Outcome: a.Outcome, Reason: a.Reason, Answer: a.Answer}
+		v.Attempts[i] = attemptView(a)
 	}
 	return reply(c, http.StatusOK, map[string]deliveryDetailJSON{"delivery": v})
 }
@@ -100,6 +108,9 @@ func (s *Server) resend(ctx context.Context, businessID int64, id deliveryID) er
 	d, err := s.store.Delivery(ctx, businessID, id.event, id.webhook)
 	if err != nil {
 		return err
+	}
+	if d.Event.Erased() {
+		return &Error{Status: http.StatusGone, Code: "erased", Message: "what this delivery told was erased with its contact"}
 	}
 	if err := mayResend(w, d.Row); err != nil {
 		return err

@@ -51,6 +51,8 @@ type Options struct {
 	Courier   Courier
 	Recorder  Recorder
 	Queue     Enqueuer
+	// Refuge is asked whether callbacks wait outside the database, where an erasure does not reach; nil: there is none.
+	Refuge Refuge
 	// Guard judges the URLs of webhooks.
 	Guard *deliver.Guard
 	// Registry is served at /metrics; nil leaves the route out.
@@ -89,6 +91,7 @@ type Server struct {
 	courier   Courier
 	recorder  Recorder
 	queue     Enqueuer
+	refuge    Refuge // nil: none
 	guard     *deliver.Guard
 	ready     func(ctx context.Context) error
 	log       *slog.Logger
@@ -108,6 +111,7 @@ type Server struct {
 	bins    *bins
 
 	streams   chan struct{} // a place for each live inspector
+	waiting   chan struct{} // a place for each pull that waits
 	closing   chan struct{}
 	closeOnce sync.Once
 }
@@ -126,11 +130,11 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{store: o.Store, directory: o.Directory, courier: o.Courier, recorder: o.Recorder, queue: o.Queue, guard: o.Guard, ready: o.Ready,
+	s := &Server{store: o.Store, directory: o.Directory, courier: o.Courier, recorder: o.Recorder, queue: o.Queue, refuge: o.Refuge, guard: o.Guard, ready: o.Ready,
 		log: o.Log.With("component", "api"), now: o.Now, publicURL: strings.TrimSuffix(o.PublicURL, "/"), secure: o.SecureCookies,
 		registry: o.Registry, token: o.MetricsToken, keys: &keyCache{store: o.Store, now: o.Now}, logins: newLimiter(o.Now),
 		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},
-		streams: make(chan struct{}, maxStreams), closing: make(chan struct{})}
+		streams: make(chan struct{}, maxStreams), waiting: make(chan struct{}, maxWaiting), closing: make(chan struct{})}
 	if s.publicURL != "" {
 		u, err := url.Parse(s.publicURL)
 		if err != nil || u.Host == "" {
@@ -160,9 +164,12 @@ func (s *Server) Register(app *fiber.App) {
 	s.registerTrials(client)
 	s.registerDeliveries(client)
 	s.registerEventTypes(client)
+	s.registerEvents(client)
+	s.registerTimeline(client)
 	s.registerNumbers(client)
 	s.registerOnPremises(client)
 	s.registerContacts(client)
+	s.registerErasures(client)
 	s.registerConversations(client)
 	s.registerOrders(client)
 	s.registerBroadcasts(client)

@@ -157,8 +157,13 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		a.onStop("acceptor", func() error { acceptor.Close(); return nil })
 		gateway.Register(a.http, a.directory, acceptor, log, gm)
 	}
+	var waiting api.Refuge
+	if a.refuge != nil {
+		waiting = a.refuge
+	}
 	server, err := api.New(api.Options{
-		Store: a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Registry: registry,
+		Refuge: waiting,
+		Store:  a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Registry: registry,
 		MonitorRedis: func() redis.UniversalClient { c, _ := dial(); return c },
 		Ready:        a.ready, PublicURL: cfg.PublicURL, MetricsToken: cfg.MetricsToken, SecureCookies: strings.HasPrefix(cfg.PublicURL, "https://"), Log: log,
 	})

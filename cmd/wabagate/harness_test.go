@@ -50,7 +50,12 @@ type whole struct {
 // startWhole runs the whole program in this process with one business, its number, and two apps, a and b.
 func startWhole(t *testing.T, cfg Config) *whole {
 	t.Helper()
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return startLogging(t, cfg, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
+}
+
+// startLogging is startWhole with another log.
+func startLogging(t *testing.T, cfg Config, log *slog.Logger) *whole {
+	t.Helper()
 	a, err := New(t.Context(), cfg, log)
 	require.NoError(t, err)
 	t.Cleanup(a.Stop)

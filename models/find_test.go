@@ -1,0 +1,105 @@
+package models_test
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+
+	"wabagate/models"
+)
+
+// TestFindingWalksIndexes: pull, search and timeline read what they answer and never a whole table of the history.
+func TestFindingWalksIndexes(t *testing.T) {
+	onBoth(t, func(t *testing.T, where models.Options) {
+		s, ctx := open(t, where), t.Context()
+		webhook, events := furnish(t, s, 1)
+		first := must[[]models.Due](t)(s.LoadGroup(ctx, models.Work{WebhookID: webhook, Members: events}, time.Now().Add(time.Hour)))[0].Event
+		n := must[models.Number](t)(s.CreateNumber(ctx, models.Number{BusinessID: first.BusinessID, PhoneNumberID: "1", Display: "1"}))
+		for part := range 6 {
+			callbacks := make([]models.Callback, 500)
+			for i := range callbacks {
+				callbacks[i] = models.Callback{AppID: 1, ReceivedAt: time.Now(), Body: []byte(strings.Repeat("x", 300))}
+			}
+			ok(t, s.Accept(ctx, s.NewCallbackGroup(callbacks), callbacks))
+			r := models.Result{WebhookID: webhook}
+			ok(t, s.Translate(ctx, func(tx models.Translation) error {
+				var refs []models.PersonRef
+				for i := range 500 {
+					refs = append(refs, models.PersonRef{BusinessID: first.BusinessID, NumberID: n.ID, WaID: fmt.Sprint(15550000 + part*500 + i), Create: true})
+				}
+				people, err := tx.People(ctx, refs)
+				if err != nil {
+					return err
+				}
+				var c models.Changes
+				for i, p := range people {
+					wamid := fmt.Sprint("wamid.", part*500+i)
+					e := models.Event{ID: s.NextID(), BusinessID: first.BusinessID, NumberID: n.ID, Type: "message.received", ConversationID: p.Conversation.ID, CallbackID: callbacks[i].ID, CreatedAt: time.Now(),
+						Data: []byte(`{"business_id":1,"message":{"id":"` + wamid + `","text":"` + strings.Repeat("x", 300) + `"}}`)}
+					copy(e.Key[:], wamid)
+					c.Events, c.Deliveries = append(c.Events, e), append(c.Deliveries, models.Delivery{EventID: e.ID, WebhookID: webhook})
+					c.Messages = append(c.Messages, models.Message{NumberID: n.ID, Wamid: wamid, ConversationID: p.Conversation.ID, Type: "text", SentAt: time.Now()})
+				}
+				r.Attempts = nil
+				for _, e := range c.Events {
+					r.Attempts = append(r.Attempts, models.Attempt{EventID: e.ID, WebhookID: webhook, N: 1, StartedAt: time.Now(), Outcome: models.Delivered, Status: 200, Answer: "thanks"})
+				}
+				return tx.Write(ctx, c)
+			}))
+			must[[]models.Work](t)(s.Settle(ctx, []models.Result{r}))
+		}
+		ok(t, s.DB().Exec("ANALYZE").Error)
+
+		var queries []*gorm.Statement
+		keep := func(tx *gorm.DB) {
+			if text := tx.Statement.SQL.String(); strings.HasPrefix(text, "SELECT") {
+				queries = append(queries, &gorm.Statement{SQL: tx.Statement.SQL, Vars: tx.Statement.Vars})
+			}
+		}
+		ok(t, s.DB().Callback().Query().After("gorm:query").Register("keep", keep))
+		ok(t, s.DB().Callback().Row().After("gorm:row").Register("keep", keep))
+		page := must[models.FeedPage](t)(s.Feed(ctx, first.BusinessID, models.FeedFilter{Limit: 10}))
+		page = must[models.FeedPage](t)(s.Feed(ctx, first.BusinessID, models.FeedFilter{Limit: 10, After: page.Next, Types: []string{"message.received"}}))
+		for _, f := range []models.EventSearch{{WaID: "15550007"}, {WaID: "15550007", Before: page.Next.ID, Types: []string{"message.received"}}, {UserID: "US.1"}, {Wamid: "wamid.7"}, {Wamid: "wamid.7", Before: page.Next.ID}, {Key: &first.Key}} {
+			must[[]models.Event](t)(s.SearchEvents(ctx, first.BusinessID, f))
+		}
+		line := must[models.Timeline](t)(s.Timeline(ctx, first.BusinessID, "wamid.7"))
+		if len(line.Events) != 1 || len(line.Callbacks) != 1 || len(line.Deliveries) != 1 || len(line.Deliveries[0].Attempts) != 1 {
+			t.Fatalf("%+v", line)
+		}
+		must[models.EventDetail](t)(s.EventDetail(ctx, first.BusinessID, first.Key))
+		asked := queries
+		if len(asked) < 15 {
+			t.Fatalf("only %d queries seen", len(asked))
+		}
+		whole := regexp.MustCompile(`Seq Scan on (events|deliveries|attempts|callbacks|messages|identities|contacts|conversations)|^SCAN (events|deliveries|d|attempts|a|callbacks|messages|m|identities|contacts|conversations)$`)
+		for _, q := range asked {
+			text, explain := q.SQL.String(), "EXPLAIN "
+			if s.Embedded() {
+				explain = "EXPLAIN QUERY PLAN "
+			}
+			db, err := s.DB().DB()
+			ok(t, err)
+			rows, err := db.QueryContext(ctx, explain+text, q.Vars...)
+			ok(t, err)
+			for rows.Next() {
+				var plan string
+				var skip any
+				dest := []any{&plan}
+				if s.Embedded() {
+					dest = []any{&skip, &skip, &skip, &plan}
+				}
+				ok(t, rows.Scan(dest...))
+				if whole.MatchString(plan) {
+					t.Errorf("%s\n%s", text, plan)
+				}
+			}
+			ok(t, rows.Err())
+			ok(t, rows.Close())
+		}
+	})
+}
