@@ -23,4 +23,9 @@
 // 2026-11-21: what is held for a webhook that is off is found by a column of its own (deliveries.held, true or NULL),
 // because no index may name the state. A translation that holds something locks the version of the routes, and whoever
 // ends the holding raises it before the last look: so no delivery is held behind a catch-up's back, and none overtakes it.
+// 2026-11-21: on PostgreSQL, callbacks, events, deliveries, attempts and digests are kept in leaves, one per day of their
+// ids, and a day that is old goes at once. Uniqueness cannot span leaves, so which events there have been is kept apart, in
+// generations of four days. PostgreSQL locks every leaf that a kept plan holds, so the hot statements write the days that
+// they mean into their text; a range of days makes a young leaf look small to the planner, so what is looked up row by row
+// stands behind a fence (looked), and an UPDATE names its leaf.
 package models

@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"gorm.io/gorm"
 )
 
@@ -39,3 +40,6 @@ func (s *Store) AddAppSecretSlowly(ctx context.Context, secret Secret, pause fun
 		return addAppSecret(tx, with, 1, secret)
 	})
 }
+
+// HotPool is the connections of the hot statements, which PostgreSQL alone has.
+func (s *Store) HotPool() *pgxpool.Pool { return s.hot.(*postgresEngine).pool }

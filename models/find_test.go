@@ -77,6 +77,7 @@ func TestFindingWalksIndexes(t *testing.T) {
 			t.Fatalf("only %d queries seen", len(asked))
 		}
 		whole := regexp.MustCompile(`Seq Scan on (events|deliveries|attempts|callbacks|messages|identities|contacts|conversations)|^SCAN (events|deliveries|d|attempts|a|callbacks|messages|m|identities|contacts|conversations)$`)
+		leaf := regexp.MustCompile(`Seq Scan on \w+_(\d{8})\b`)
 		for _, q := range asked {
 			text, explain := q.SQL.String(), "EXPLAIN "
 			if s.Embedded() {
@@ -94,6 +95,9 @@ func TestFindingWalksIndexes(t *testing.T) {
 					dest = []any{&skip, &skip, &skip, &plan}
 				}
 				ok(t, rows.Scan(dest...))
+				if ahead := leaf.FindStringSubmatch(plan); len(ahead) > 0 && ahead[1] > time.Now().UTC().Format("20060102") {
+					continue // a day to come, still empty
+				}
 				if whole.MatchString(plan) {
 					t.Errorf("%s\n%s", text, plan)
 				}

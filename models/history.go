@@ -80,8 +80,8 @@ func (s *Store) Deliveries(ctx context.Context, webhookID int64, f DeliveryFilte
 	for _, part := range s.newestFirst(first, last) {
 		var found []DeliveryRow
 		err = q.Session(&gorm.Session{}).Limit(f.Limit - len(rows)).
-			Joins("JOIN events e ON e.id = d.event_id" + part.on("d.event_id") + part.on("e.id")).
-			Joins("LEFT JOIN attempts a ON a.event_id = d.event_id AND a.webhook_id = d.webhook_id AND a.n = d.attempts" + part.on("a.event_id")).Scan(&found).Error
+			Joins("JOIN " + s.looked("events e", "e.id = d.event_id"+part.on("e.id")) + part.on("d.event_id")).
+			Joins("LEFT JOIN " + s.looked("attempts a", "a.event_id = d.event_id AND a.webhook_id = d.webhook_id AND a.n = d.attempts"+part.on("a.event_id"))).Scan(&found).Error
 		if rows = append(rows, found...); err != nil || len(rows) == f.Limit {
 			break
 		}

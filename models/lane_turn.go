@@ -197,7 +197,7 @@ func (s *Store) stepAside(tx *gorm.DB, eventID, webhookID int64) error {
 	if s.embedded {
 		aside, already = "json_insert(aside, '$[#]', e.sequence)", "e.sequence IN (SELECT value FROM json_each(aside))"
 	}
-	return tx.Exec("UPDATE lanes SET aside = "+aside+" FROM events e WHERE e.id = ? AND lanes.webhook_id = ? AND lanes.conversation_id = e.conversation_id AND NOT ("+already+")",
+	return tx.Exec("UPDATE lanes SET aside = "+aside+" FROM events e WHERE e.id = ? AND lanes.webhook_id = ? AND lanes.conversation_id = e.conversation_id AND NOT ("+already+")"+within("e.id", eventID),
 		eventID, webhookID).Error
 }
 

@@ -87,6 +87,21 @@ func within(column string, ids ...int64) string {
 	return span{dayOf(slices.Min(ids)), dayOf(slices.Max(ids)) + dayIDs}.on(column)
 }
 
+// looked joins a table whose rows are looked up one by one for the rows before it, by a condition that names its leaves.
+// Without this fence PostgreSQL takes the days for a selective condition while it knows nothing of a young leaf, and
+// begins with all of the leaf.
+func looked(table, on string) string {
+	return "LATERAL (SELECT * FROM " + table + " WHERE " + on + " OFFSET 0) " + table[strings.LastIndexByte(table, ' ')+1:] + " ON true"
+}
+
+// looked is a join for both engines; SQLite has no fence, and no leaves.
+func (s *Store) looked(table, on string) string {
+	if s.embedded {
+		return table + " ON " + on
+	}
+	return looked(table, on)
+}
+
 // span is the ids from one up to another, without that.
 type span struct{ from, to int64 }
 

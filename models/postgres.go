@@ -108,12 +108,12 @@ func (p *postgresEngine) unfinished(ctx context.Context, dueBefore time.Time, af
 }
 
 func (p *postgresEngine) loadGroup(ctx context.Context, w Work, dueBefore time.Time) ([]Due, error) {
-	rows, err := p.pool.Query(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data, d.attempts, d.base, coalesce(d.job_id, 0),
-			coalesce(l.turn, 0), l.blocked_since, l.aside
-		FROM deliveries d JOIN events e ON e.id = d.event_id
+	rows, err := p.pool.Query(ctx, `SELECT e.id, e.key, e.business_id, e.number_id, e.type, e.conversation_id, e.sequence, e.callback_id, e.created_at, e.data,
+			d.attempts, d.base, coalesce(d.job_id, 0), coalesce(l.turn, 0), l.blocked_since, l.aside
+		FROM (SELECT DISTINCT unnest($2::bigint[]) AS id) AS q JOIN `+looked("deliveries d", "d.webhook_id = $1 AND d.event_id = q.id"+within("d.event_id", w.Members...))+`
+		JOIN `+looked("events e", "e.id = q.id"+within("e.id", w.Members...))+`
 		`+joinLane+`
-		WHERE d.webhook_id = $1 AND d.event_id = ANY($2::bigint[]) AND d.state = 0 AND d.lane IS NULL AND `+ownDue+within("d.event_id", w.Members...)+within("e.id", w.Members...)+` ORDER BY e.id`,
-		w.WebhookID, w.Members, moment(dueBefore), w.ID)
+		WHERE d.state = 0 AND d.lane IS NULL AND `+ownDue+` ORDER BY q.id`, w.WebhookID, w.Members, moment(dueBefore), w.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -156,11 +156,11 @@ func (p *postgresEngine) settle(ctx context.Context, s settlement) ([]Work, erro
 		return p.settleLanes(ctx, s)
 	}
 	var finished *int64
-	err := p.repeat(ctx, func() error {
+	err := p.withLeaves(ctx, &s, func() error {
 		var b pgx.Batch
 		queueAttempts(&b, s.attempts)
 		queueJobCounts(&b, s.updates)
-		queueUpdates(&b, s.updates)
+		queueUpdatesByLeaf(&b, s.updates)
 		finished = queueDone(&b, s.done)
 		queueWork(&b, s.next)
 		queueHealth(&b, s.health)
@@ -203,7 +203,7 @@ func queueAttempts(b *pgx.Batch, as []Attempt) {
 		ON CONFLICT DO NOTHING`, events, hooks, ns, starts, us, status, outcomes, reasons, answers, jobs)
 }
 
-func queueUpdates(b *pgx.Batch, us []settledDelivery) {
+func queueUpdates(b *pgx.Batch, leaf string, us []settledDelivery) {
 	n := len(us)
 	if n == 0 {
 		return
@@ -214,11 +214,11 @@ func queueUpdates(b *pgx.Batch, us []settledDelivery) {
 		events[i], hooks[i], states[i], attempts[i] = u.EventID, u.webhookID, int16(u.State), int32(u.Attempts)
 		due[i], failed[i] = u.DueAt, momentOrNil(u.FailedAt)
 	}
-	b.Queue(`UPDATE deliveries d SET state = u.state, attempts = u.attempts, due_at = u.due_at, failed_at = coalesce(u.failed_at, d.failed_at),
+	b.Queue(`UPDATE `+leaf+` d SET state = u.state, attempts = u.attempts, due_at = u.due_at, failed_at = coalesce(u.failed_at, d.failed_at),
 			held = CASE WHEN u.state = 3 THEN true END,
 			lane = CASE WHEN u.state = 0 THEN d.lane END, lane_sequence = CASE WHEN u.state = 0 THEN d.lane_sequence END
 		FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::int[], $5::timestamptz[], $6::timestamptz[]) AS u(event_id, webhook_id, state, attempts, due_at, failed_at)
-		WHERE d.event_id = u.event_id AND d.webhook_id = u.webhook_id AND d.state = 0`+within("d.event_id", events...), events, hooks, states, attempts, due, failed)
+		WHERE d.event_id = u.event_id AND d.webhook_id = u.webhook_id AND d.state = 0`, events, hooks, states, attempts, due, failed)
 }
 
 func queueHealth(b *pgx.Batch, hs []healthChange) {
@@ -256,8 +256,8 @@ func (p *postgresEngine) latencies(ctx context.Context, webhookID, since int64) 
 	var q []float64
 	recent := span{dayOf(since), everything.to}
 	err := p.pool.QueryRow(ctx, `SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY duration_us) FROM (
-		SELECT a.duration_us FROM deliveries d JOIN attempts a ON a.event_id = d.event_id AND a.webhook_id = d.webhook_id
-		WHERE d.webhook_id = $1 AND d.event_id >= $2`+recent.on("d.event_id")+recent.on("a.event_id")+` ORDER BY d.event_id DESC LIMIT 10000) AS newest`, webhookID, since).Scan(&q)
+		SELECT a.duration_us FROM deliveries d JOIN `+looked("attempts a", "a.event_id = d.event_id AND a.webhook_id = d.webhook_id"+recent.on("a.event_id"))+`
+		WHERE d.webhook_id = $1 AND d.event_id >= $2`+recent.on("d.event_id")+` ORDER BY d.event_id DESC LIMIT 10000) AS newest`, webhookID, since).Scan(&q)
 	var out [3]time.Duration
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = nil

@@ -57,7 +57,7 @@ type postgresLine struct {
 func (p *postgresEngine) settleLanes(ctx context.Context, s settlement) (up []Work, err error) {
 	// What was put in line before the lock was given has to be seen after it.
 	o := pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
-	err = p.repeat(ctx, func() error {
+	err = p.withLeaves(ctx, &s, func() error {
 		return pgx.BeginTxFunc(ctx, p.pool, o, func(tx pgx.Tx) (err error) {
 			up, err = settleLanes(ctx, postgresLine{tx, s}, s)
 			return err
@@ -93,7 +93,7 @@ func (l postgresLine) moveWaiting(ctx context.Context, m laneMoves, due time.Tim
 	var b pgx.Batch
 	queueAttempts(&b, l.s.attempts)
 	queueJobCounts(&b, l.s.updates)
-	queueUpdates(&b, l.s.updates)
+	queueUpdatesByLeaf(&b, l.s.updates)
 	if n := len(m.back); n > 0 {
 		events, hooks, lanes := make([]int64, n), make([]int64, n), make([]int64, n)
 		for i, d := range m.back {

@@ -91,3 +91,43 @@ func makeLeaf(ctx context.Context, db beginner, l leaf) (made bool, err error) {
 	}
 	return made, nil
 }
+
+// queueUpdatesByLeaf updates each day's deliveries in their leaf: a range of days beside the join would let a plan begin
+// with all of the leaf, and without it the plan holds all leaves.
+func queueUpdatesByLeaf(b *pgx.Batch, us []settledDelivery) {
+	deliveries := partitionedTables[0]
+	for len(us) > 0 { // sorted by event
+		l, n := deliveries.leaf(us[0].EventID), 1
+		for n < len(us) && us[n].EventID < l.end() {
+			n++
+		}
+		queueUpdates(b, l.name(), us[:n])
+		us = us[n:]
+	}
+}
+
+// withLeaves is repeat for a settlement. Updates of days that are gone are left out.
+func (p *postgresEngine) withLeaves(ctx context.Context, s *settlement, transaction func() error) error {
+	err := p.repeat(ctx, transaction)
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || pg.Code != "42P01" { // no such table
+		return err
+	}
+	there := map[string]bool{}
+	kept := s.updates[:0:0]
+	for _, u := range s.updates {
+		name := partitionedTables[0].leaf(u.EventID).name()
+		if _, asked := there[name]; !asked {
+			var ok bool
+			if err := p.pool.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL`, name).Scan(&ok); err != nil {
+				return err
+			}
+			there[name] = ok
+		}
+		if there[name] {
+			kept = append(kept, u)
+		}
+	}
+	s.updates = kept
+	return p.repeat(ctx, transaction)
+}

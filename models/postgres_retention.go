@@ -32,7 +32,7 @@ func (p *postgresEngine) maintain(ctx context.Context, now time.Time, c cutoffs,
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // and with it the lock
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	var mine bool
 	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, int64(maintainLock)).Scan(&mine); err != nil {
 		return err
@@ -40,6 +40,8 @@ func (p *postgresEngine) maintain(ctx context.Context, now time.Time, c cutoffs,
 	if done.Busy = !mine; done.Busy {
 		return nil
 	}
+	// Closing gives the lock back too, but not before the server notices.
+	defer func() { _, _ = conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock_all()`) }()
 	if done.Made, err = makeLeaves(ctx, conn, now); err != nil {
 		return err
 	}
@@ -120,7 +122,13 @@ func (m *postgresMaintenance) dropLeaves(ctx context.Context) error {
 
 func (m *postgresMaintenance) dropLeaf(ctx context.Context, l keptLeaf) error {
 	if l.attached && !l.detaching {
+		if _, err := m.Exec(ctx, `SET statement_timeout = '20s'`); err != nil { // a transaction that never ends is not waited for
+			return err
+		}
 		if _, err := m.Exec(ctx, fmt.Sprintf(`ALTER TABLE %s DETACH PARTITION %s CONCURRENTLY`, l.table.name, l.name())); err != nil {
+			return err
+		}
+		if _, err := m.Exec(ctx, `RESET statement_timeout`); err != nil {
 			return err
 		}
 	}

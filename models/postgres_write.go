@@ -139,7 +139,7 @@ func (t *postgresTranslation) queueEvents(b *pgx.Batch, es []Event, ds []Deliver
 	b.Queue(`INSERT INTO events (id, key, business_id, number_id, type, conversation_id, sequence, callback_id, created_at, data)
 		SELECT u.* FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[], $10::text[])
 			AS u(id, key, business_id, number_id, type, conversation_id, sequence, callback_id, created_at, data)
-		JOIN event_keys k ON k.key = u.key AND k.event_id = u.id`+within("k.event_id", ids...), ids, keys, business, numbers, types, convs, sequences, callbacks, created, data)
+		JOIN `+looked("event_keys k", "k.key = u.key AND k.event_id = u.id"+within("k.event_id", ids...)), ids, keys, business, numbers, types, convs, sequences, callbacks, created, data)
 	if len(ds) == 0 {
 		return
 	}
@@ -154,7 +154,7 @@ func (t *postgresTranslation) queueEvents(b *pgx.Batch, es []Event, ds []Deliver
 	b.Queue(`INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, held, lane, lane_sequence)
 		SELECT d.event_id, d.webhook_id, d.state, 0, e.created_at, CASE WHEN d.state = 3 THEN true END, nullif(d.lane, 0), nullif(d.place, 0)
 		FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[]) AS d(event_id, webhook_id, state, lane, place)
-		JOIN events e ON e.id = d.event_id`+within("e.id", events...)+` ON CONFLICT DO NOTHING`, events, hooks, states, lanes, places)
+		JOIN `+looked("events e", "e.id = d.event_id"+within("e.id", events...))+` ON CONFLICT DO NOTHING`, events, hooks, states, lanes, places)
 }
 
 func queueDigests(b *pgx.Batch, ds []Digest) {
@@ -166,7 +166,7 @@ func queueDigests(b *pgx.Batch, ds []Digest) {
 		events[i], data[i] = d.EventID, d.Data
 	}
 	b.Queue(`INSERT INTO digests (event_id, data) SELECT d.event_id, d.data FROM unnest($1::bigint[], $2::text[]) AS d(event_id, data)
-		JOIN events e ON e.id = d.event_id`+within("e.id", events...)+` ON CONFLICT DO NOTHING`, events, data)
+		JOIN `+looked("events e", "e.id = d.event_id"+within("e.id", events...))+` ON CONFLICT DO NOTHING`, events, data)
 }
 
 // queueKeys takes the keys of events. Those that Known was not asked about are looked for in the other generations too.

@@ -47,7 +47,8 @@ type Maintained struct {
 	// Unfinished are deliveries that went while they were pending or held, Parked callbacks that went or were emptied
 	// while they waited for their number to be connected.
 	Unfinished, Parked int64
-	// Waiting are groups of callbacks that are old enough to go but that nobody has translated: they and their day stay.
+	// Waiting are groups of callbacks that are old enough to go but that nobody has translated: the oldest of them stays, with
+	// every callback since its day.
 	Waiting int64
 }
 
