@@ -77,11 +77,13 @@ func narrow(f *models.DeliveryFilter, status string) error {
 		state = models.Failed
 	case "held":
 		state = models.Held
+	case "skipped":
+		state = models.Skipped
 	case "pending":
 	case "retrying":
 		f.Retrying = true
 	default:
-		return invalid("status", codeInvalid, "must be succeeded, failed, pending, retrying or held")
+		return invalid("status", codeInvalid, "must be succeeded, failed, pending, retrying, held or skipped")
 	}
 	f.State = &state
 	return nil
@@ -229,7 +231,13 @@ func (s *Server) handleStats(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, statsView(st, hours))
+	v := statsView(st, hours)
+	waiting, err := s.store.WaitingOf(c.UserContext(), id)
+	if err != nil {
+		return err
+	}
+	v.Waiting, v.Circuit = waitingView(waiting, s.now()), s.circuit(c.UserContext(), id)
+	return reply(c, http.StatusOK, v)
 }
 
 type statsJSON struct {
@@ -246,6 +254,8 @@ type statsJSON struct {
 		P95 float64 `json:"p95"`
 		P99 float64 `json:"p99"`
 	} `json:"latency_ms"`
+	Waiting waitingJSON  `json:"waiting"` // now, whatever the hours
+	Circuit *circuitJSON `json:"circuit"` // null where it is not known
 }
 
 func statsView(st models.Stats, hours int) statsJSON {

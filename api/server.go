@@ -55,6 +55,9 @@ type Options struct {
 	Refuge Refuge
 	// Guard judges the URLs of webhooks.
 	Guard *deliver.Guard
+	// Queues and Circuits are shown to operators and owners; nil leaves what they know out.
+	Queues   Queues
+	Circuits Circuits
 	// Registry is served at /metrics; nil leaves the route out.
 	Registry prometheus.Gatherer
 	// MonitorRedis makes a client for the queue monitor, which closes it; called more than once. nil leaves /monitor out.
@@ -93,6 +96,8 @@ type Server struct {
 	queue     Enqueuer
 	refuge    Refuge // nil: none
 	guard     *deliver.Guard
+	queues    Queues
+	circuits  Circuits
 	ready     func(ctx context.Context) error
 	log       *slog.Logger
 	now       func() time.Time
@@ -130,7 +135,8 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{store: o.Store, directory: o.Directory, courier: o.Courier, recorder: o.Recorder, queue: o.Queue, refuge: o.Refuge, guard: o.Guard, ready: o.Ready,
+	s := &Server{store: o.Store, directory: o.Directory, courier: o.Courier, recorder: o.Recorder, queue: o.Queue, refuge: o.Refuge, guard: o.Guard, queues: o.Queues,
+		circuits: o.Circuits, ready: o.Ready,
 		log: o.Log.With("component", "api"), now: o.Now, publicURL: strings.TrimSuffix(o.PublicURL, "/"), secure: o.SecureCookies,
 		registry: o.Registry, token: o.MetricsToken, keys: &keyCache{store: o.Store, now: o.Now}, logins: newLimiter(o.Now),
 		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},
@@ -155,6 +161,7 @@ func New(o Options) (*Server, error) {
 // Register adds every route of this room but those of RegisterOperations. The app's ErrorHandler should be this package's.
 func (s *Server) Register(app *fiber.App) {
 	s.registerMonitor(app)
+	s.registerQueues(app)
 
 	client := app.Group("/api/client", s.fence)
 	s.registerLogin(client)
@@ -163,6 +170,7 @@ func (s *Server) Register(app *fiber.App) {
 	s.registerSecrets(client)
 	s.registerTrials(client)
 	s.registerDeliveries(client)
+	s.registerJobs(client)
 	s.registerEventTypes(client)
 	s.registerEvents(client)
 	s.registerTimeline(client)

@@ -87,9 +87,11 @@ func (b *bundle) fanOut(directory *models.Directory, guard *deliver.Guard, log *
 	b.t.Cleanup(func() { _ = kv.Close() })
 	subs := fanout.NewSubscriptions(directory.Routes, log)
 	metrics := fanout.NewMetrics(prometheus.NewRegistry())
-	b.courier.Courier = fanout.NewCourier(b.store, directory, subs, client, deliver.NewLanes(4, nil), deliver.NewRates(kv), b.queue, log, metrics, b.clock.now)
+	b.courier.Courier = fanout.NewCourier(fanout.CourierOptions{Store: b.store, Routes: directory, Subscriptions: subs, Poster: client, Lanes: deliver.NewLanes(4, nil),
+		Rates: deliver.NewRates(kv), Breaker: deliver.NewBreaker(kv, nil), Queue: b.queue, News: fanout.NewRecorder(b.store, directory, subs, b.queue, nil, log, metrics, nil),
+		Log: log, Metrics: metrics, Now: b.clock.now})
 	b.t.Cleanup(b.courier.Close)
-	return fanout.NewRecorder(b.store, subs, b.queue, b.courier.Courier, log, metrics, nil)
+	return fanout.NewRecorder(b.store, directory, subs, b.queue, b.courier.Courier, log, metrics, nil)
 }
 
 func (b *bundle) people() {

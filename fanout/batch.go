@@ -34,6 +34,7 @@ type batch struct {
 	counted           map[*models.Broadcast]*fact
 	changedBroadcasts []*models.Broadcast
 	groups            map[groupKey]int // index into changes.Work
+	lanes             lanes
 }
 
 // conversation is one as it stands after the facts so far.
@@ -152,6 +153,8 @@ func (b *batch) add(f *fact, p *models.Person, i int) error {
 	}
 	d := b.data(f, p)
 	switch {
+	case f.operation != nil:
+		f.operation.describe(&d)
 	case f.err != nil:
 		e := errorData(*f.err)
 		d.Error = &e
@@ -228,9 +231,13 @@ func (b *batch) emit(f *fact, key event.Key, typ string, d event.Data, p *models
 const groupSize = 100
 
 // priorityOf puts a person who waits for an answer before what nobody waits for.
-func priorityOf(e models.Event) models.Priority {
+func priorityOf(f *fact, e models.Event) models.Priority {
 	switch {
-	case e.Type == event.MessageReport, e.Type == event.BroadcastProgress, strings.HasPrefix(e.Type, "history."):
+	case strings.HasPrefix(e.Type, "history."):
+		return models.History
+	case f.status != nil && f.tracking.Broadcast != "":
+		return models.Bulk
+	case e.Type == event.MessageReport, e.Type == event.BroadcastProgress:
 		return models.Report
 	case e.ConversationID != 0, e.Type == event.ContactCreated, strings.HasPrefix(e.Type, "call."):
 		return models.Live
@@ -241,9 +248,12 @@ func priorityOf(e models.Event) models.Priority {
 // owe adds a delivery for each webhook that wants the event, and the work that attempts them. An event that came in no
 // envelope owes raw dialects nothing: there is nothing to pass on.
 func (b *batch) owe(f *fact, e models.Event, enveloped bool, d *event.Data) error {
-	priority := priorityOf(e)
+	priority := priorityOf(f, e)
 	digested := false
 	for _, s := range b.subs.ofBusiness[e.BusinessID] {
+		if f.operation != nil && f.operation.Webhook.ID == s.webhook.ID {
+			continue
+		}
 		if !s.wantsEvent(e.Type, e.NumberID) || s.dialect.Raw() && !(enveloped && s.dialect.Passes(f.field, f.part())) || !s.filter.Match(e.Type, e.Data) {
 			continue
 		}
@@ -254,23 +264,30 @@ func (b *batch) owe(f *fact, e models.Event, enveloped bool, d *event.Data) erro
 			}
 		}
 		owed := models.Delivery{EventID: e.ID, WebhookID: s.webhook.ID}
-		if !s.ready() {
+		switch {
+		case s.holds():
 			owed.State = models.Held
+			b.changes.RoutesVersion = b.subs.routes.Version
+		case s.ordered() && e.ConversationID != 0:
+			b.lanes.add(models.LaneRef{WebhookID: s.webhook.ID, ConversationID: e.ConversationID}, len(b.changes.Deliveries), e)
+		default:
+			b.task(s.webhook.ID, priority, e.ID)
 		}
 		b.changes.Deliveries = append(b.changes.Deliveries, owed)
-		if owed.State == models.Held {
-			continue
-		}
-		k := groupKey{s.webhook.ID, priority}
-		i, ok := b.groups[k]
-		if !ok || len(b.changes.Work[i].Members) >= groupSize {
-			i = len(b.changes.Work)
-			b.groups[k] = i
-			b.changes.Work = append(b.changes.Work, models.Work{ID: b.r.nextID(), Kind: models.Deliver, Priority: priority, WebhookID: s.webhook.ID, DueAt: b.now})
-		}
-		b.changes.Work[i].Members = append(b.changes.Work[i].Members, e.ID)
 	}
 	return nil
+}
+
+// task adds a delivery to the work of its webhook.
+func (b *batch) task(webhookID int64, priority models.Priority, eventID int64) {
+	k := groupKey{webhookID, priority}
+	i, ok := b.groups[k]
+	if !ok || len(b.changes.Work[i].Members) >= groupSize {
+		i = len(b.changes.Work)
+		b.groups[k] = i
+		b.changes.Work = append(b.changes.Work, models.Work{ID: b.r.nextID(), Kind: models.Deliver, Priority: priority, WebhookID: webhookID, DueAt: b.now})
+	}
+	b.changes.Work[i].Members = append(b.changes.Work[i].Members, eventID)
 }
 
 // put writes a message once per transaction, in its last state.
@@ -284,8 +301,11 @@ func (b *batch) put(ref models.MessageRef, m models.Message) {
 	b.changes.Messages = append(b.changes.Messages, m)
 }
 
-// finish hands over what changed little by little.
-func (b *batch) finish() {
+// write enters the lanes, hands over what changed little by little, and keeps everything.
+func (b *batch) write(ctx context.Context, tx models.Translation) error {
+	if err := b.enterLanes(ctx, tx); err != nil {
+		return err
+	}
 	for _, v := range b.conversations {
 		if !v.changed && !v.set {
 			continue
@@ -306,6 +326,7 @@ func (b *batch) finish() {
 	}
 	// The same order every time keeps two transactions from waiting for each other.
 	slices.SortFunc(b.changes.Conversations, func(x, y models.ConversationChange) int { return int(x.ID - y.ID) })
+	return tx.Write(ctx, *b.changes)
 }
 
 // values are, by name, what something was before it changed. Mostly nothing did, so the zero value costs nothing.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"wabagate/fanout/deliver"
@@ -23,6 +22,12 @@ type Refresher interface {
 	Refresh(ctx context.Context) error
 }
 
+// Dispatcher takes work into the queue, or into the lane of slow webhooks.
+type Dispatcher interface {
+	Enqueuer
+	Slow(ctx context.Context, w models.Work) error
+}
+
 // Courier attempts deliveries and settles what became of them.
 type Courier struct {
 	store   *models.Store
@@ -31,26 +36,53 @@ type Courier struct {
 	post    Poster
 	lanes   *deliver.Lanes
 	rates   *deliver.Rates
-	queue   Enqueuer
+	breaker *deliver.Breaker
+	queue   Dispatcher
+	news    *Recorder
 	log     *slog.Logger
 	m       *Metrics
-	settles *group.Committer[models.Result]
-	now     func() time.Time
-	recent  *handoff[[]models.Due]
+	settles *group.Committer[settling]
+	// patience is how long an event that fails may hold up its lane.
+	patience time.Duration
+	now      func() time.Time
+	recent   *handoff[[]models.Due]
 	// open ends when results that cannot be settled are given up.
 	open   context.Context
 	giveUp context.CancelFunc
 }
 
-// NewCourier makes a courier; Close ends it. A nil now is the wall clock.
-func NewCourier(store *models.Store, routes Refresher, subs *Subscriptions, post Poster, lanes *deliver.Lanes, rates *deliver.Rates, queue Enqueuer, log *slog.Logger, m *Metrics, now func() time.Time) *Courier {
-	if now == nil {
-		now = time.Now
+// CourierOptions are the parts that a courier works with. All but Now are needed.
+type CourierOptions struct {
+	Store         *models.Store
+	Routes        Refresher
+	Subscriptions *Subscriptions
+	Poster        Poster
+	Lanes         *deliver.Lanes
+	Rates         *deliver.Rates
+	Breaker       *deliver.Breaker
+	Queue         Dispatcher
+	// News is told what becomes of webhooks and of deliveries that failed for the last time.
+	News *Recorder
+	// Patience is how long an event that fails may hold up its conversation at an ordered webhook; 0 means ten minutes.
+	Patience time.Duration
+	Log      *slog.Logger
+	Metrics  *Metrics
+	// Now is the clock; nil means the wall clock.
+	Now func() time.Time
+}
+
+// NewCourier makes a courier; Close ends it.
+func NewCourier(o CourierOptions) *Courier {
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	c := &Courier{store: store, routes: routes, subs: subs, post: post, lanes: lanes, rates: rates, queue: queue, log: log.With("component", "courier"), m: m, now: now,
-		recent: newHandoff[[]models.Due](handoffBytes)}
+	if o.Patience <= 0 {
+		o.Patience = 10 * time.Minute
+	}
+	c := &Courier{store: o.Store, routes: o.Routes, subs: o.Subscriptions, post: o.Poster, lanes: o.Lanes, rates: o.Rates, breaker: o.Breaker, queue: o.Queue, news: o.News,
+		patience: o.Patience, log: o.Log.With("component", "courier"), m: o.Metrics, now: o.Now, recent: newHandoff[[]models.Due](handoffBytes)}
 	c.open, c.giveUp = context.WithCancel(context.Background())
-	c.settles = group.New(group.Options[models.Result]{MaxItems: 64, Linger: settleLinger}, c.settle)
+	c.settles = group.New(group.Options[settling]{MaxItems: 64, Linger: settleLinger}, c.settle)
 	return c
 }
 
@@ -108,11 +140,15 @@ func latest(a, b time.Time) time.Time {
 const flushEvery = 200 * time.Millisecond
 
 // Attempt does one piece of delivery work: every delivery of it that is pending and due gets one request, its own
-// outcome and, if it failed, its own next try. It returns deliver.ErrSlow or deliver.ErrLimited when some were left for
-// later because the webhook hangs or its rate limit is reached, which costs them no attempt.
-func (c *Courier) Attempt(ctx context.Context, w models.Work) error {
-	if c.lanes.Closed(w.WebhookID) {
-		c.m.postponed.Add(float64(len(w.Members)))
+// outcome and, if it failed, its own next try. An error that PutOff knows says that some were left for later, which costs
+// them no attempt: the webhook's circuit is open, its rate limit is reached, or it is slow. Work in the slow lane may wait
+// for a slow webhook; elsewhere it is handed to that lane.
+func (c *Courier) Attempt(ctx context.Context, w models.Work, slowLane bool) error {
+	switch {
+	case !slowLane && c.lanes.Slow(w.WebhookID):
+		c.m.postponed.WithLabelValues("slow").Inc()
+		return c.queue.Slow(ctx, w)
+	case c.lanes.Closed(w.WebhookID):
 		return deliver.ErrSlow
 	}
 	sub, ok := c.subs.current().byID[w.WebhookID]
@@ -122,7 +158,7 @@ func (c *Courier) Attempt(ctx context.Context, w models.Work) error {
 			return err
 		}
 		if sub, ok = c.subs.current().byID[w.WebhookID]; !ok {
-			return c.settles.Do(ctx, models.Result{Done: w.ID, WebhookID: w.WebhookID})
+			return c.settles.Do(ctx, settling{Result: models.Result{Done: w.ID, WebhookID: w.WebhookID}})
 		}
 	}
 	end, err := c.rates.Begin(sub.webhook.ID, sub.webhook.RateLimit)
@@ -130,14 +166,12 @@ func (c *Courier) Attempt(ctx context.Context, w models.Work) error {
 		return err
 	}
 	defer end()
-	due, ok := c.recent.take(w.ID)
-	if !ok {
-		if due, err = c.store.LoadGroup(ctx, w, latest(c.now().Add(dueSlack), w.DueAt)); err != nil {
-			return err
-		}
+	due, err := c.due(ctx, w, sub)
+	if err != nil {
+		return err
 	}
 	if !sub.ready() {
-		held := models.Result{Done: w.ID, WebhookID: w.WebhookID}
+		held := settling{Result: models.Result{Done: w.ID, Work: w.ID, WebhookID: w.WebhookID, StandDown: sub.ordered()}}
 		for _, d := range due {
 			held.Updates = append(held.Updates, models.DeliveryUpdate{EventID: d.Event.ID, State: models.Held, Attempts: d.Attempts, DueAt: c.now()})
 		}
@@ -147,105 +181,59 @@ func (c *Courier) Attempt(ctx context.Context, w models.Work) error {
 	if err != nil {
 		return err
 	}
-	return c.attemptAll(ctx, w, sub, due, besides)
+	return (&round{c: c, work: w, sub: sub, besides: besides}).run(ctx, due)
 }
 
-// attemptAll makes the attempts side by side and settles them as they finish.
-func (c *Courier) attemptAll(ctx context.Context, w models.Work, sub *subscription, due []models.Due, besides map[int64]beside) error {
-	var (
-		next    = make(chan models.Due)
-		results = make(chan attempted)
-		workers sync.WaitGroup
-	)
-	for range min(len(due), c.lanes.Width()) {
-		workers.Go(func() {
-			for d := range next {
-				results <- c.attempt(ctx, sub, d, besides[d.Event.ID])
-			}
-		})
+// due is what the work has to deliver now: as this process wrote it a moment ago, or from the database. Lanes change
+// meanwhile, so what is in order is always looked up.
+func (c *Courier) due(ctx context.Context, w models.Work, sub *subscription) ([]models.Due, error) {
+	if due, ok := c.recent.take(w.ID); ok && !sub.ordered() {
+		return due, nil
 	}
-	go func() {
-		for _, d := range due {
-			next <- d
-		}
-		close(next)
-		workers.Wait()
-		close(results)
-	}()
-
-	r := models.Result{WebhookID: w.WebhookID}
-	var left int
-	var settleErr error
-	flush := func() {
-		if err := c.settles.Do(ctx, r); err != nil && settleErr == nil {
-			settleErr = err
-		}
-		r = models.Result{WebhookID: w.WebhookID}
-	}
-	var timer <-chan time.Time
-	for open := true; open; {
-		select {
-		case a, ok := <-results:
-			switch {
-			case !ok:
-				open = false
-			case a.left:
-				left++
-			default:
-				r.Attempts, r.Updates, r.Next = append(r.Attempts, a.attempt), append(r.Updates, a.update), append(r.Next, a.next...)
-				if timer == nil {
-					timer = time.After(flushEvery)
-				}
-			}
-		case <-timer:
-			timer = nil
-			flush()
-		}
-	}
-	if left == 0 && ctx.Err() == nil {
-		r.Done = w.ID
-	}
-	if r.Done != 0 || len(r.Attempts) > 0 {
-		flush()
-	}
-	switch {
-	case settleErr != nil:
-		return settleErr
-	case left > 0:
-		c.m.postponed.Add(float64(left))
-		if sub.webhook.RateLimit > 0 {
-			return deliver.ErrLimited
-		}
-		return deliver.ErrSlow
-	}
-	return ctx.Err()
+	return c.store.LoadGroup(ctx, w, latest(c.now().Add(dueSlack), w.DueAt))
 }
 
 // attempted is the result of one delivery's turn.
 type attempted struct {
-	left    bool // no attempt was made
+	left    error // why no attempt was made; nil: one was
+	probe   bool  // it was the one attempt that an open circuit lets through
 	attempt models.Attempt
 	update  models.DeliveryUpdate
 	next    []models.Work
 }
 
-func (c *Courier) attempt(ctx context.Context, sub *subscription, d models.Due, x beside) attempted {
+// delivered says that the receiver has it.
+func (a attempted) delivered() bool { return a.update.State == models.Succeeded }
+
+// again says that it failed and is tried again.
+func (a attempted) again() bool { return a.update.State == models.Pending }
+
+// attempt makes one request. passed are the events that stepped aside before this one and are still to come.
+func (c *Courier) attempt(ctx context.Context, w models.Work, sub *subscription, d models.Due, x beside, passed []int64) attempted {
 	if err := c.rates.Wait(ctx, sub.webhook.ID, sub.webhook.RateLimit); err != nil {
-		return attempted{left: true}
+		return attempted{left: err}
 	}
 	pass, err := c.lanes.Enter(ctx, sub.webhook.ID)
 	if err != nil {
-		return attempted{left: true}
+		return attempted{left: err}
+	}
+	permit, err := c.breaker.Allow(sub.webhook.ID)
+	if err != nil {
+		pass.Leave()
+		return attempted{left: err}
 	}
 	started := c.now()
-	answer, verdict := c.send(ctx, sub, eventOf(d.Event, x))
+	answer, verdict := c.send(ctx, sub, eventOf(d.Event, x), passed)
 	pass.Leave()
 	if answer.Err != nil && ctx.Err() != nil {
-		return attempted{left: true} // we are stopping; the receiver is not to blame
+		c.breaker.Report(sub.webhook.ID, permit, true) // we are stopping; the receiver is not to blame
+		return attempted{left: ctx.Err()}
 	}
+	c.breaker.Report(sub.webhook.ID, permit, verdict.Outcome == deliver.Delivered)
 	n := d.Attempts + 1
 	a := attempted{
-		attempt: models.Attempt{EventID: d.Event.ID, WebhookID: sub.webhook.ID, N: n, StartedAt: started, Duration: answer.Duration,
+		probe: permit.Probe,
+		attempt: models.Attempt{EventID: d.Event.ID, WebhookID: sub.webhook.ID, N: n, StartedAt: started, Duration: answer.Duration, JobID: w.JobID,
 			Status: answer.Status, Outcome: string(verdict.Outcome), Reason: verdict.Reason, Answer: string(answer.Body)},
 		update: models.DeliveryUpdate{EventID: d.Event.ID, Attempts: n, DueAt: started},
 	}
@@ -259,15 +247,16 @@ func (c *Courier) attempt(ctx context.Context, sub *subscription, d models.Due, 
 	default:
 		level = slog.LevelInfo
 		a.update.FailedAt = started
-		wait, again := deliver.Next(sub.schedule, n, verdict, rand.Float64())
+		wait, again := deliver.Next(sub.schedule, n-d.Base, verdict, rand.Float64())
 		if again {
 			a.update.State, a.update.DueAt = models.Pending, c.now().Add(wait)
-			a.next = []models.Work{{ID: c.store.NextID(), Kind: models.Deliver, Priority: models.Report, WebhookID: sub.webhook.ID, DueAt: a.update.DueAt, Members: []int64{d.Event.ID}}}
+			a.next = []models.Work{{ID: c.store.NextID(), Kind: models.Deliver, Priority: models.Report, WebhookID: sub.webhook.ID, JobID: w.JobID,
+				DueAt: a.update.DueAt, Members: []int64{d.Event.ID}}}
 		} else {
 			a.update.State = models.Failed
 		}
 		if verdict.Disable {
-			c.disable(ctx, sub.webhook.ID, verdict.Reason)
+			c.disable(ctx, sub.webhook, verdict.Reason)
 		}
 	}
 	if c.log.Enabled(ctx, level) {
@@ -277,14 +266,20 @@ func (c *Courier) attempt(ctx context.Context, sub *subscription, d models.Due, 
 	return a
 }
 
-func (c *Courier) disable(ctx context.Context, webhookID int64, reason string) {
-	changed, err := c.store.DisableWebhook(ctx, webhookID, models.ByReceiver, reason)
+// disable switches a webhook off whose receiver asked for it.
+func (c *Courier) disable(ctx context.Context, w models.Webhook, reason string) {
+	changed, err := c.store.DisableWebhook(ctx, w.ID, models.ByReceiver, reason)
 	if err != nil {
-		c.log.Error("webhook not disabled", "webhook_id", webhookID, "error", err)
+		c.log.Error("webhook not disabled", "webhook_id", w.ID, "error", err)
 		return
 	}
-	if changed {
-		c.log.Warn("webhook disabled", "webhook_id", webhookID, "reason", reason)
+	if !changed {
+		return
+	}
+	c.log.Warn("webhook disabled", "webhook_id", w.ID, "reason", reason)
+	w.DisabledBy = models.ByReceiver
+	if err := c.news.Tell(ctx, Operation{Type: event.WebhookDisabled, Webhook: w, Key: c.now().UTC().Format(time.RFC3339), At: c.now(), Reason: reason}); err != nil {
+		c.log.Error("nobody was told that the webhook is disabled", "webhook_id", w.ID, "error", err)
 	}
 	if err := c.routes.Refresh(ctx); err != nil {
 		c.log.Warn("routes not refreshed", "error", err)
@@ -297,11 +292,23 @@ const soon = time.Minute
 
 // settle commits results, and keeps trying while the database is away: the requests were made, and forgetting them
 // would make them again.
-func (c *Courier) settle(_ context.Context, rs []models.Result) error {
+func (c *Courier) settle(_ context.Context, ss []settling) error {
 	ctx := c.open
+	rs := make([]models.Result, len(ss))
+	var news []Operation
+	for i := range ss {
+		rs[i] = ss[i].Result
+		news = append(news, ss[i].news(c.subs.current())...)
+	}
+	var next []models.Work
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		try, cancel := context.WithTimeout(ctx, 10*time.Second)
-		_, err := c.store.Settle(try, rs)
+		// The news first: told twice it is one event, and what is settled would never be told.
+		err := c.tell(try, news)
+		if err == nil {
+			news = nil
+			next, err = c.store.Settle(try, rs)
+		}
 		cancel()
 		if err == nil {
 			break
@@ -316,7 +323,6 @@ func (c *Courier) settle(_ context.Context, rs []models.Result) error {
 		case <-c.open.Done():
 		}
 	}
-	var next []models.Work
 	horizon := c.now().Add(soon)
 	for _, r := range rs {
 		for _, w := range r.Next {
@@ -331,4 +337,45 @@ func (c *Courier) settle(_ context.Context, rs []models.Result) error {
 		}
 	}
 	return nil
+}
+
+func (c *Courier) tell(ctx context.Context, news []Operation) error {
+	if len(news) == 0 {
+		return nil
+	}
+	err := c.news.Tell(ctx, news...)
+	if err != nil && lasting(err) {
+		c.log.Error("nobody was told of exhausted deliveries", "deliveries", len(news), "error", err)
+		return nil
+	}
+	return err
+}
+
+// probeWithin bounds how long a probe may take, settling included; then its delivery is anybody's again.
+const probeWithin = time.Minute
+
+// probe makes one attempt at a delivery that is held for a webhook that is off, and says whether the receiver took it.
+// What it did not take is held again.
+func (c *Courier) probe(ctx context.Context, w models.Webhook, d models.Due) (bool, error) {
+	sub, err := newSubscription(w)
+	if err != nil {
+		return false, err
+	}
+	work := models.Work{ID: c.store.NextID(), Kind: models.Deliver, Priority: models.Report, WebhookID: w.ID, DueAt: c.now().Add(probeWithin), Members: []int64{d.Event.ID}}
+	if err := c.store.Reopen(ctx, d.Event.ID, w.ID, work); err != nil {
+		return false, err
+	}
+	besides, err := c.besides(ctx, sub, []models.Due{d})
+	if err != nil {
+		return false, err
+	}
+	a := c.attempt(ctx, work, sub, d, besides[d.Event.ID], nil)
+	if a.left != nil {
+		return false, nil
+	}
+	if !a.delivered() {
+		a.update.State, a.update.DueAt = models.Held, c.now()
+	}
+	result := models.Result{Done: work.ID, Work: work.ID, WebhookID: w.ID, Attempts: []models.Attempt{a.attempt}, Updates: []models.DeliveryUpdate{a.update}}
+	return a.delivered(), c.settles.Do(ctx, settling{Result: result})
 }

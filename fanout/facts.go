@@ -32,6 +32,8 @@ type fact struct {
 	notice  *waba.Notice
 	err     *waba.Error
 	unknown *waba.Unrecognized
+	// operation is news of the gateway itself.
+	operation *Operation
 
 	outbound bool   // of a message: the business wrote it
 	sentBy   string // of an outbound message

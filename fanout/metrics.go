@@ -15,7 +15,7 @@ type Metrics struct {
 	attempts   *prometheus.CounterVec
 	duration   prometheus.Histogram
 	age        prometheus.Histogram
-	postponed  prometheus.Counter
+	postponed  *prometheus.CounterVec
 	reconciled *prometheus.CounterVec
 }
 
@@ -30,12 +30,16 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}}),
 		age: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "wabagate_delivery_age_seconds", Help: "Time from the event to its first successful delivery.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 5, 30, 60, 600, 3600, 86400}}),
-		postponed:  prometheus.NewCounter(prometheus.CounterOpts{Name: "wabagate_deliveries_postponed_total", Help: "Deliveries put off without an attempt because their webhook is slow."}),
+		postponed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "wabagate_deliveries_postponed_total",
+			Help: "Groups of deliveries put off without an attempt, by reason: circuit_open, rate_limit, slow."}, []string{"reason"}),
 		reconciled: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "wabagate_work_reconciled_total", Help: "Work that the queue had lost and that was put in again, by kind."}, []string{"kind"}),
 	}
 	r.MustRegister(m.callbacks, m.events, m.parked, m.attempts, m.duration, m.age, m.postponed, m.reconciled)
 	for _, o := range deliver.Outcomes() {
 		m.attempts.WithLabelValues(string(o))
+	}
+	for _, why := range []string{"circuit_open", "rate_limit", "slow"} {
+		m.postponed.WithLabelValues(why)
 	}
 	m.reconciled.WithLabelValues("callbacks")
 	m.reconciled.WithLabelValues("deliveries")

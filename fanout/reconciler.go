@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -36,16 +37,24 @@ type Reconciler struct {
 	// orphans are works found active and held by nobody in the last round.
 	orphans map[int64]bool
 	cursor  int64
+	// leads says that this process had the turn in the last round.
+	leads atomic.Bool
+	// crew is told every second how many workers live.
+	crew func(workers int)
 	// Depth bounds how many tasks may wait in a queue before the reconciler adds no more; 0 means no bound.
 	depth int64
 }
 
 // NewReconciler makes a reconciler; worker is a name that no other process has. depth bounds the tasks that it lets
-// wait in a queue, 0 for no bound.
-func NewReconciler(store *models.Store, queue *task.Queue, r redis.UniversalClient, worker string, depth int64, log *slog.Logger, m *Metrics) *Reconciler {
+// wait in a queue, 0 for no bound. crew is told every second how many workers live; it may be nil.
+func NewReconciler(store *models.Store, queue *task.Queue, r redis.UniversalClient, worker string, depth int64, crew func(workers int), log *slog.Logger, m *Metrics) *Reconciler {
 	return &Reconciler{store: store, queue: queue, redis: r, worker: worker, log: log.With("component", "reconciler"), m: m,
-		holding: map[int64]int{}, orphans: map[int64]bool{}, depth: depth}
+		holding: map[int64]int{}, orphans: map[int64]bool{}, crew: crew, depth: depth}
 }
+
+// Leads says whether this process is the one of its kind that looks after what needs looking after once. Two may believe
+// so for a moment.
+func (r *Reconciler) Leads() bool { return r.leads.Load() }
 
 // Hold marks work as being done by this process until release is called.
 func (r *Reconciler) Hold(w models.Work) (release func()) {
@@ -87,7 +96,9 @@ func (r *Reconciler) Run(ctx context.Context) {
 		err := r.sayHeld(c)
 		if err == nil && time.Since(last) >= reconcileEvery {
 			var mine bool
-			if mine, err = r.myTurn(c); err == nil && mine {
+			mine, err = r.myTurn(c)
+			r.leads.Store(mine)
+			if err == nil && mine {
 				err = r.Round(c)
 			}
 			last = time.Now()
@@ -129,16 +140,28 @@ func (r *Reconciler) sayHeld(ctx context.Context) error {
 	}
 	r.mu.Unlock()
 	sort.Strings(ids)
+	// Redis tells the time: a worker whose clock is wrong must not make the others look dead.
+	now, err := r.redis.Time(ctx).Result()
+	if err != nil {
+		return err
+	}
 	pipe := r.redis.Pipeline()
 	pipe.Set(ctx, heldKeys+r.worker, strings.Join(ids, " "), heldFor)
-	pipe.ZAdd(ctx, heldSet, redis.Z{Score: float64(time.Now().Unix()), Member: r.worker})
-	_, err := pipe.Exec(ctx)
+	pipe.ZAdd(ctx, heldSet, redis.Z{Score: float64(now.Unix()), Member: r.worker})
+	live := pipe.ZCount(ctx, heldSet, strconv.FormatInt(now.Add(-heldFor).Unix(), 10), "+inf")
+	if _, err = pipe.Exec(ctx); err == nil && r.crew != nil {
+		r.crew(int(live.Val()))
+	}
 	return err
 }
 
 // held reads what every live worker is working on.
 func (r *Reconciler) held(ctx context.Context) (map[int64]bool, error) {
-	old := strconv.FormatInt(time.Now().Add(-time.Minute).Unix(), 10)
+	now, err := r.redis.Time(ctx).Result()
+	if err != nil {
+		return nil, err
+	}
+	old := strconv.FormatInt(now.Add(-time.Minute).Unix(), 10)
 	if err := r.redis.ZRemRangeByScore(ctx, heldSet, "-inf", old).Err(); err != nil {
 		return nil, err
 	}
@@ -207,7 +230,7 @@ func (r *Reconciler) room(ctx context.Context) (map[string]int64, error) {
 		return nil, nil
 	}
 	room := map[string]int64{}
-	for _, q := range task.Queues() {
+	for _, q := range r.queue.Layout().All() {
 		n, err := r.queue.Waiting(ctx, q)
 		if err != nil {
 			return nil, err
@@ -227,7 +250,7 @@ func (r *Reconciler) queueLost(ctx context.Context, ws []models.Work, held, orph
 	}
 	var lost []models.Work
 	for i, w := range ws {
-		if room != nil && room[task.QueueOf(w)] <= 0 {
+		if room != nil && room[r.queue.Layout().Of(w)] <= 0 {
 			continue
 		}
 		switch {
@@ -247,7 +270,7 @@ func (r *Reconciler) queueLost(ctx context.Context, ws []models.Work, held, orph
 			continue
 		}
 		if room != nil {
-			room[task.QueueOf(w)]--
+			room[r.queue.Layout().Of(w)]--
 		}
 	}
 	if len(lost) == 0 {

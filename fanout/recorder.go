@@ -20,6 +20,7 @@ import (
 // Translator; what people and the send API do, directly. Safe for concurrent use.
 type Recorder struct {
 	store   *models.Store
+	routes  Refresher
 	subs    *Subscriptions
 	queue   Enqueuer
 	courier *Courier // gets what is to be delivered without reading it back; may be nil
@@ -31,11 +32,11 @@ type Recorder struct {
 
 // NewRecorder makes a recorder. A nil courier means that deliveries are made by other processes, a nil now is the wall
 // clock.
-func NewRecorder(store *models.Store, subs *Subscriptions, queue Enqueuer, courier *Courier, log *slog.Logger, m *Metrics, now func() time.Time) *Recorder {
+func NewRecorder(store *models.Store, routes Refresher, subs *Subscriptions, queue Enqueuer, courier *Courier, log *slog.Logger, m *Metrics, now func() time.Time) *Recorder {
 	if now == nil {
 		now = time.Now
 	}
-	return &Recorder{store: store, subs: subs, queue: queue, courier: courier, log: log.With("component", "recorder"), m: m, nextID: store.NextID, now: now}
+	return &Recorder{store: store, routes: routes, subs: subs, queue: queue, courier: courier, log: log.With("component", "recorder"), m: m, nextID: store.NextID, now: now}
 }
 
 // record writes facts and what else the base says in one transaction, and hands the deliveries on.
@@ -88,8 +89,7 @@ func (r *Recorder) write(ctx context.Context, tx models.Translation, facts []fac
 	if err := b.tellBroadcasts(); err != nil {
 		return err
 	}
-	b.finish()
-	return tx.Write(ctx, *c)
+	return b.write(ctx, tx)
 }
 
 // Sent is a message that the business sent through the gateway.
@@ -122,8 +122,23 @@ func (r *Recorder) RecordSent(ctx context.Context, sent ...Sent) error {
 		f.nameMessage(scopeOf(s.Number, s.Number.BusinessID))
 		facts = append(facts, f)
 	}
-	_, err := r.record(ctx, facts, r.subs.current(), models.Changes{})
-	return err
+	return r.fresh(ctx, func() error {
+		_, err := r.record(ctx, facts, r.subs.current(), models.Changes{})
+		return err
+	})
+}
+
+// fresh does something again with fresh routes when they changed under it.
+func (r *Recorder) fresh(ctx context.Context, do func() error) error {
+	for try := 1; ; try++ {
+		err := do()
+		if !errors.Is(err, models.ErrRoutesChanged) || try == 5 {
+			return err
+		}
+		if err := r.routes.Refresh(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 // message reads the posted body as the message that it became.
@@ -175,8 +190,7 @@ func (r *Recorder) SetConversation(ctx context.Context, businessID, conversation
 		if err := b.emit(&f, key, event.ConversationUpdated, d, p, false); err != nil {
 			return err
 		}
-		b.finish()
-		return tx.Write(ctx, *c)
+		return b.write(ctx, tx)
 	})
 	return after, err
 }
@@ -217,8 +231,7 @@ func (r *Recorder) SetOrder(ctx context.Context, businessID, orderID int64, chan
 			b.keepOrder(o)
 		}
 		after = *o
-		b.finish()
-		return tx.Write(ctx, *c)
+		return b.write(ctx, tx)
 	})
 	return after, err
 }
@@ -252,8 +265,7 @@ func (r *Recorder) RegisterBroadcast(ctx context.Context, broadcast models.Broad
 			return err
 		}
 		after = *found
-		b.finish()
-		return tx.Write(ctx, *c)
+		return b.write(ctx, tx)
 	})
 	return after, err
 }
@@ -261,9 +273,11 @@ func (r *Recorder) RegisterBroadcast(ctx context.Context, broadcast models.Broad
 // change runs fn in one transaction, which may run it several times, and hands on what it owes.
 func (r *Recorder) change(ctx context.Context, fn func(models.Translation, *models.Changes) error) error {
 	var changes models.Changes
-	err := r.store.Translate(ctx, func(tx models.Translation) error {
-		changes = models.Changes{}
-		return fn(tx, &changes)
+	err := r.fresh(ctx, func() error {
+		return r.store.Translate(ctx, func(tx models.Translation) error {
+			changes = models.Changes{}
+			return fn(tx, &changes)
+		})
 	})
 	if err == nil {
 		r.handOn(ctx, changes)

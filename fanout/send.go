@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"wabagate/fanout/deliver"
@@ -13,7 +14,7 @@ import (
 )
 
 // send renders, signs and posts. A panic on the way is a failure of this delivery and of no other.
-func (c *Courier) send(ctx context.Context, sub *subscription, e event.Event) (a deliver.Answer, v deliver.Verdict) {
+func (c *Courier) send(ctx context.Context, sub *subscription, e event.Event, passed []int64) (a deliver.Answer, v deliver.Verdict) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.log.Error("delivery panicked", "event_id", e.ID, "webhook_id", sub.webhook.ID, "panic", p, "stack", string(debug.Stack()))
@@ -26,6 +27,9 @@ func (c *Courier) send(ctx context.Context, sub *subscription, e event.Event) (a
 		return deliver.Answer{Err: err}, deliver.Verdict{Outcome: deliver.Broken, Final: true, Reason: "the event has no form in this dialect: " + err.Error()}
 	}
 	header := sub.header.Clone()
+	if len(passed) > 0 {
+		header.Set(SkippedHeader, sequences(passed))
+	}
 	now := c.now()
 	sub.dialect.Headers(header, signature.Message{ID: e.ID, Timestamp: now, Body: body}, sub.signing(now))
 	answer := c.post.Post(ctx, deliver.Request{URL: sub.webhook.URL, Header: header, Body: body, Timeout: sub.timeout, Certificate: sub.certificate})
@@ -34,6 +38,21 @@ func (c *Courier) send(ctx context.Context, sub *subscription, e event.Event) (a
 	}
 	m := sub.dialect.Manners
 	return answer, deliver.Judge(answer.Status, answer.RetryAfter, m.Success, m.Final, c.now())
+}
+
+// SkippedHeader names the events of the conversation that stepped aside and are still to come, by their sequence numbers:
+// what a receiver that wants its events in order must know to take this one before them.
+const SkippedHeader = "X-Wabagate-Skipped"
+
+// skippedShown bounds the header; the oldest are named.
+const skippedShown = 50
+
+func sequences(passed []int64) string {
+	texts := make([]string, min(len(passed), skippedShown))
+	for i := range texts {
+		texts[i] = id(passed[i])
+	}
+	return strings.Join(texts, ",")
 }
 
 // Payload is the body that a webhook gets for an event; the same bytes on every attempt.
@@ -62,7 +81,7 @@ func (c *Courier) Try(ctx context.Context, w models.Webhook, e event.Event) (mod
 		return models.Attempt{}, nil, err
 	}
 	started := c.now()
-	answer, verdict := c.send(ctx, sub, e)
+	answer, verdict := c.send(ctx, sub, e, nil)
 	return models.Attempt{WebhookID: w.ID, N: 1, StartedAt: started, Duration: answer.Duration, Status: answer.Status,
 		Outcome: string(verdict.Outcome), Reason: verdict.Reason, Answer: string(answer.Body)}, body, nil
 }

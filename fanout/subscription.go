@@ -53,6 +53,13 @@ func (s *subscription) ready() bool {
 	return s.webhook.Active && (s.webhook.Verified || !s.dialect.Manners.Challenge)
 }
 
+// holds says whether new deliveries are kept for later: the webhook is off, or what was held before them is still being
+// delivered.
+func (s *subscription) holds() bool { return !s.ready() || s.webhook.CatchingUp }
+
+// ordered says whether the events of a conversation are delivered one at a time, in sequence.
+func (s *subscription) ordered() bool { return s.webhook.Ordering == models.OrderConversation }
+
 // subscriptions are the webhooks of one version of the routes.
 type subscriptions struct {
 	routes     *models.Routes

@@ -23,10 +23,10 @@ type Enqueuer interface {
 // Translator turns groups of callbacks into events and deliveries.
 type Translator struct {
 	*Recorder
-	routes Refresher
 	log    *slog.Logger
 	recent *handoff[[]models.Callback]
-	works  *group.Committer[models.Work]
+	// works are those of what people wait for, reports those of the rest: a transaction full of statuses holds up no message.
+	works, reports *group.Committer[models.Work]
 }
 
 const (
@@ -39,14 +39,15 @@ const (
 )
 
 // NewTranslator makes a translator that records what callbacks say; Close ends it.
-func NewTranslator(r *Recorder, routes Refresher, log *slog.Logger) *Translator {
-	t := &Translator{Recorder: r, routes: routes, log: log.With("component", "translator"), recent: newHandoff[[]models.Callback](handoffBytes)}
+func NewTranslator(r *Recorder, log *slog.Logger) *Translator {
+	t := &Translator{Recorder: r, log: log.With("component", "translator"), recent: newHandoff[[]models.Callback](handoffBytes)}
 	t.works = group.New(group.Options[models.Work]{MaxItems: worksPerTranslation, Parallel: translations}, t.translate)
+	t.reports = group.New(group.Options[models.Work]{MaxItems: worksPerTranslation}, t.translate)
 	return t
 }
 
 // Close finishes what is under way.
-func (t *Translator) Close() { t.works.Close() }
+func (t *Translator) Close() { t.works.Close(); t.reports.Close() }
 
 // Offer lends the translator a group of callbacks that was just committed. The bodies must not change.
 func (t *Translator) Offer(w models.Work, cs []models.Callback) {
@@ -60,7 +61,12 @@ func (t *Translator) Offer(w models.Work, cs []models.Callback) {
 // Translate does one piece of translation work, together with what else is to be done at the moment. When it returns
 // nil everything the callbacks say is kept and the work is gone from the outbox. A callback that cannot be translated
 // even alone is parked with the reason, so that it holds up nobody and can be looked at.
-func (t *Translator) Translate(ctx context.Context, w models.Work) error { return t.works.Do(ctx, w) }
+func (t *Translator) Translate(ctx context.Context, w models.Work) error {
+	if w.Priority == models.Live {
+		return t.works.Do(ctx, w)
+	}
+	return t.reports.Do(ctx, w)
+}
 
 // translateTimeout bounds one transaction, so that a database that hangs is met by a retry.
 const translateTimeout = time.Minute

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -16,16 +19,24 @@ import (
 	"wabagate/models"
 )
 
-// Worker takes work out of the queue: one server for callbacks, one for deliveries, so that neither waits for the
-// other's slots.
+// Worker takes work out of the queue. What people wait for, what nobody waits for and what slow receivers hold up each
+// have a server of their own, so that none waits for another's slots.
 type Worker struct {
-	callbacks, deliveries *asynq.Server
-	clients               []redis.UniversalClient
-	translator            *Translator
-	courier               *Courier
-	reconciler            *Reconciler
-	stop                  context.CancelFunc
-	done                  chan struct{}
+	servers    []server
+	clients    []redis.UniversalClient
+	translator *Translator
+	courier    *Courier
+	reconciler *Reconciler
+	keeper     *Keeper
+	stop       context.CancelFunc
+	done       sync.WaitGroup
+}
+
+// server is an asynq server with what it does.
+type server struct {
+	*asynq.Server
+	name string
+	do   func(context.Context, models.Work) error
 }
 
 // WorkerOptions sizes a worker. The zero value is usable.
@@ -33,7 +44,7 @@ type WorkerOptions struct {
 	// Translators is how many groups of callbacks are in hand at once; those that wait for each other share a
 	// transaction. 0 means 16.
 	Translators int
-	// Couriers is how many groups of deliveries are under way at once; 0 means 64.
+	// Couriers is how many groups of deliveries are under way at once, of messages and of everything else each; 0 means 64.
 	Couriers int
 	// Grace bounds how long Stop waits for what is in hand; 0 means 20 s.
 	Grace time.Duration
@@ -41,7 +52,7 @@ type WorkerOptions struct {
 
 // NewWorker makes a worker. dial makes a Redis client of its own for each server, because a client's hook belongs to
 // one server.
-func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell *task.Bell, t *Translator, c *Courier, r *Reconciler, log *slog.Logger) (*Worker, error) {
+func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell *task.Bell, layout task.Layout, t *Translator, c *Courier, r *Reconciler, k *Keeper, log *slog.Logger) (*Worker, error) {
 	if o.Translators <= 0 {
 		o.Translators = 16
 	}
@@ -51,20 +62,36 @@ func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell
 	if o.Grace <= 0 {
 		o.Grace = 20 * time.Second
 	}
-	w := &Worker{translator: t, courier: c, reconciler: r, done: make(chan struct{})}
-	server := func(concurrency int, queues map[string]int) (*asynq.Server, error) {
+	w := &Worker{translator: t, courier: c, reconciler: r, keeper: k}
+	attempt := func(slowLane bool) func(context.Context, models.Work) error {
+		return func(ctx context.Context, work models.Work) error { return c.Attempt(ctx, work, slowLane) }
+	}
+	for _, one := range []struct {
+		name        string
+		concurrency int
+		weights     map[string]int
+		do          func(context.Context, models.Work) error
+	}{
+		{"callbacks", o.Translators, map[string]int{task.QueueCallbacks: 1}, t.Translate},
+		{"callback reports", max(1, o.Translators/2), map[string]int{task.QueueCallbackReports: 1}, t.Translate},
+		{"live deliveries", o.Couriers, map[string]int{task.QueueLive: 1}, attempt(false)},
+		{"other deliveries", o.Couriers, map[string]int{task.QueueReports: 12, task.QueueBulk: 4, task.QueueHistory: 1, task.QueueReplayed: 2}, attempt(false)},
+		{"slow deliveries", max(1, o.Couriers/2), map[string]int{task.QueueSlow: 1}, attempt(true)},
+	} {
 		client, err := dial()
 		if err != nil {
 			return nil, err
 		}
 		w.clients = append(w.clients, client)
-		var names []string
-		for q := range queues {
-			names = append(names, q)
+		queues := map[string]int{}
+		for name, weight := range one.weights {
+			for _, q := range layout.Queues(name) {
+				queues[q] = weight
+			}
 		}
-		client.AddHook(bell.Hook(names...))
-		return asynq.NewServerFromRedisClient(client, asynq.Config{
-			Concurrency:              concurrency,
+		client.AddHook(bell.Hook(slices.Sorted(maps.Keys(queues))...))
+		w.servers = append(w.servers, server{name: one.name, do: one.do, Server: asynq.NewServerFromRedisClient(client, asynq.Config{
+			Concurrency:              one.concurrency,
 			Queues:                   queues,
 			TaskCheckInterval:        time.Millisecond, // the hook waits for the bell, so this costs nothing while idle
 			DelayedTaskCheckInterval: time.Second,
@@ -79,31 +106,28 @@ func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell
 					log.Warn("task failed; it will be tried again", "type", t.Type(), "error", err)
 				}
 			}),
-		}), nil
-	}
-	var err error
-	if w.callbacks, err = server(o.Translators, map[string]int{task.QueueCallbacks: 1}); err != nil {
-		return nil, err
-	}
-	if w.deliveries, err = server(o.Couriers, map[string]int{task.QueueLive: 6, task.QueueReports: 3}); err != nil {
-		return nil, err
+		})})
 	}
 	return w, nil
 }
 
 // putOff says that work was left for later on purpose.
 func putOff(err error) bool {
-	return errors.Is(err, deliver.ErrSlow) || errors.Is(err, deliver.ErrLimited)
+	return errors.Is(err, deliver.ErrSlow) || errors.Is(err, deliver.ErrLimited) || errors.Is(err, deliver.ErrOpen)
 }
 
-// retryDelay spaces the queue's own retries. These are the gateway's troubles (a database that is away) and slow
-// webhooks that are looked at again; a failed delivery is rescheduled by the courier.
+// retryDelay spaces the queue's own retries. These are the gateway's troubles (a database that is away) and webhooks that
+// take nothing at the moment; a failed delivery is rescheduled by the courier.
 func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
+	var open deliver.OpenError
+	spread := func(d time.Duration) time.Duration { return time.Duration(rand.Int64N(int64(d))) }
 	switch {
+	case errors.As(err, &open):
+		return max(time.Second, time.Until(open.Until)) + spread(2*time.Second)
 	case errors.Is(err, deliver.ErrLimited):
 		return time.Second
 	case errors.Is(err, deliver.ErrSlow):
-		return 5*time.Second + time.Duration(rand.Int64N(int64(5*time.Second)))
+		return time.Second + spread(2*time.Second)
 	}
 	return min(time.Duration(n+1)*time.Second, 10*time.Second)
 }
@@ -112,18 +136,14 @@ func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
 func (w *Worker) Start() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.stop = cancel
-	translate := asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error { return w.handle(ctx, t, w.translator.Translate) })
-	attempt := asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error { return w.handle(ctx, t, w.courier.Attempt) })
-	if err := w.callbacks.Start(translate); err != nil {
-		return fmt.Errorf("start callback workers: %w", err)
+	for _, s := range w.servers {
+		if err := s.Start(asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error { return w.handle(ctx, t, s.do) })); err != nil {
+			return fmt.Errorf("start the workers of %s: %w", s.name, err)
+		}
 	}
-	if err := w.deliveries.Start(attempt); err != nil {
-		return fmt.Errorf("start delivery workers: %w", err)
-	}
-	go func() {
-		defer close(w.done)
-		w.reconciler.Run(ctx)
-	}()
+	w.done.Go(func() { w.reconciler.Run(ctx) })
+	w.done.Go(func() { w.courier.breaker.Run(ctx) })
+	w.done.Go(func() { w.keeper.Run(ctx) })
 	return nil
 }
 
@@ -139,9 +159,12 @@ func (w *Worker) handle(ctx context.Context, t *asynq.Task, do func(context.Cont
 // Stop takes no more work, lets what is in hand finish within the grace, and gives the rest back to the queue.
 func (w *Worker) Stop() {
 	w.stop()
-	<-w.done
-	w.callbacks.Shutdown()
-	w.deliveries.Shutdown()
+	w.done.Wait()
+	var servers sync.WaitGroup
+	for _, s := range w.servers {
+		servers.Go(s.Shutdown)
+	}
+	servers.Wait()
 	w.translator.Close()
 	w.courier.Close()
 	for _, c := range w.clients {

@@ -55,12 +55,14 @@ type Acceptor struct {
 	next    Next // nil: translated elsewhere
 	log     *slog.Logger
 	m       *Metrics
-	commits *group.Committer[models.Callback]
-	toQueue chan models.Work
-	away    atomic.Bool // the database did not answer a moment ago
-	ctx     context.Context
-	cancel  context.CancelFunc
-	wg      sync.WaitGroup
+	// urgent commits what people wait for, calm the rest: each with its own work, so that a message does not wait in a
+	// queue of statuses.
+	urgent, calm *group.Committer[models.Callback]
+	toQueue      chan models.Work
+	away         atomic.Bool // the database did not answer a moment ago
+	ctx          context.Context
+	cancel       context.CancelFunc
+	wg           sync.WaitGroup
 }
 
 const (
@@ -76,7 +78,9 @@ const (
 func NewAcceptor(j Journal, refuge Refuge, q Enqueuer, next Next, log *slog.Logger, m *Metrics) *Acceptor {
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &Acceptor{journal: j, refuge: refuge, queue: q, next: next, log: log.With("component", "acceptor"), m: m, toQueue: make(chan models.Work, 4096), ctx: ctx, cancel: cancel}
-	a.commits = group.New(group.Options[models.Callback]{MaxItems: 256, MaxBytes: 8 << 20, Size: func(c models.Callback) int { return len(c.Body) }}, a.commit)
+	o := group.Options[models.Callback]{MaxItems: 256, MaxBytes: 8 << 20, Size: func(c models.Callback) int { return len(c.Body) }}
+	a.urgent = group.New(o, func(_ context.Context, cs []models.Callback) error { return a.commit(cs, models.Live) })
+	a.calm = group.New(o, func(_ context.Context, cs []models.Callback) error { return a.commit(cs, models.Report) })
 	a.wg.Go(a.enqueue)
 	a.wg.Go(a.bringHome)
 	return a
@@ -84,19 +88,24 @@ func NewAcceptor(j Journal, refuge Refuge, q Enqueuer, next Next, log *slog.Logg
 
 // Accept returns nil once the callback is durable; its id is given here. The body must not change afterwards.
 func (a *Acceptor) Accept(ctx context.Context, cb models.Callback) error {
-	return a.commits.Do(ctx, cb)
+	if urgent(cb.Body) {
+		return a.urgent.Do(ctx, cb)
+	}
+	return a.calm.Do(ctx, cb)
 }
 
 // Close commits and enqueues what was handed in.
 func (a *Acceptor) Close() {
-	a.commits.Close()
+	a.urgent.Close()
+	a.calm.Close()
 	close(a.toQueue)
 	a.cancel()
 	a.wg.Wait()
 }
 
-func (a *Acceptor) commit(_ context.Context, cs []models.Callback) error {
+func (a *Acceptor) commit(cs []models.Callback, p models.Priority) error {
 	g := Group{Work: a.journal.NewCallbackGroup(cs), Callbacks: cs}
+	g.Work.Priority = p
 	a.m.group.Observe(float64(len(cs)))
 	var refugeErr error
 	if a.refuge != nil && a.away.Load() {

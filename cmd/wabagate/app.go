@@ -101,7 +101,8 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		return nil, err
 	}
 	bell := task.NewBell()
-	queue := task.NewQueue(a.redis, bell)
+	layout := task.Layout{Spread: queueSpread(cfg)}
+	queue := task.NewQueue(a.redis, bell, layout)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if a.cfg.RedisURL != "" {
@@ -113,11 +114,12 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	a.onStop("delivery client", func() error { client.Close(); return nil })
 	subs := fanout.NewSubscriptions(a.directory.Routes, log)
 	metrics := fanout.NewMetrics(registry)
-	courier := fanout.NewCourier(a.store, a.directory, subs, client, deliver.NewLanes(cfg.InFlight, nil), deliver.NewRates(a.redis), queue, log, metrics, nil)
-
-	recorder := fanout.NewRecorder(a.store, subs, queue, courier, log, metrics, nil)
-	if !cfg.Roles.Worker {
-		recorder = fanout.NewRecorder(a.store, subs, queue, nil, log, metrics, nil)
+	lanes, breaker := deliver.NewLanes(cfg.InFlight, nil), deliver.NewBreaker(a.redis, nil)
+	recorder := fanout.NewRecorder(a.store, a.directory, subs, queue, nil, log, metrics, nil)
+	courier := fanout.NewCourier(fanout.CourierOptions{Store: a.store, Routes: a.directory, Subscriptions: subs, Poster: client, Lanes: lanes, Rates: deliver.NewRates(a.redis),
+		Breaker: breaker, Queue: queue, News: recorder, Patience: cfg.LanePatience, Log: log, Metrics: metrics})
+	if cfg.Roles.Worker {
+		recorder = fanout.NewRecorder(a.store, a.directory, subs, queue, courier, log, metrics, nil)
 	}
 
 	var next gateway.Next
@@ -126,10 +128,11 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		if cfg.RedisURL == "" {
 			depth = embeddedDepth
 		}
-		translator := fanout.NewTranslator(recorder, a.directory, log)
+		translator := fanout.NewTranslator(recorder, log)
 		next = translator
-		reconciler := fanout.NewReconciler(a.store, queue, a.redis, workerName(), depth, log, metrics)
-		a.worker, err = fanout.NewWorker(fanout.WorkerOptions{Translators: cfg.Translators, Couriers: cfg.Couriers, Grace: cfg.Grace}, dial, bell, translator, courier, reconciler, log)
+		reconciler := fanout.NewReconciler(a.store, queue, a.redis, workerName(), depth, lanes.SetWorkers, log, metrics)
+		keeper := fanout.NewKeeper(fanout.KeeperOptions{Store: a.store, Courier: courier, News: recorder, Queue: queue, Routes: a.directory, Retention: cfg.Retention, Leads: reconciler.Leads, Log: log})
+		a.worker, err = fanout.NewWorker(fanout.WorkerOptions{Translators: cfg.Translators, Couriers: cfg.Couriers, Grace: cfg.Grace}, dial, bell, layout, translator, courier, reconciler, keeper, log)
 		if err != nil {
 			return nil, err
 		}
@@ -162,8 +165,8 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		waiting = a.refuge
 	}
 	server, err := api.New(api.Options{
-		Refuge: waiting,
-		Store:  a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Registry: registry,
+		Refuge: waiting, Queues: queue, Circuits: breaker,
+		Store: a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Registry: registry,
 		MonitorRedis: func() redis.UniversalClient { c, _ := dial(); return c },
 		Ready:        a.ready, PublicURL: cfg.PublicURL, MetricsToken: cfg.MetricsToken, SecureCookies: strings.HasPrefix(cfg.PublicURL, "https://"), Log: log,
 	})
@@ -177,6 +180,20 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	}
 	return a, nil
 }
+
+// queueSpread is how many queues there are of each kind: one, or several where a Cluster can share them.
+func queueSpread(cfg Config) int {
+	if cfg.QueueSpread > 0 || cfg.RedisURL == "" {
+		return cfg.QueueSpread
+	}
+	if o, err := parseRedis(cfg.RedisURL.Text()); err == nil && o.IsClusterMode {
+		return clusterSpread
+	}
+	return 1
+}
+
+// clusterSpread spreads the queues over the nodes of an ordinary Cluster.
+const clusterSpread = 4
 
 // embeddedDepth is how many tasks the in-process queue holds comfortably; the rest waits in the database.
 const embeddedDepth = 5000

@@ -41,6 +41,11 @@ type Config struct {
 	Couriers          int
 	InFlight          int
 	Grace             time.Duration
+	QueueSpread       int
+	LanePatience      time.Duration
+	Retention         models.Retention
+	// Proxy is what deliveries go out through; nil: directly.
+	Proxy *url.URL
 	// Profile is where a CPU profile goes; set by wabagate bench --profile only.
 	Profile string
 }
@@ -143,14 +148,19 @@ func settings() []setting {
 		{"WABAGATE_DB_CONNS", "16", "connections to PostgreSQL for callbacks and deliveries, and as many for the rest", func(c *Config, v string) (err error) { c.DBConns, err = number(v, 2, 1000); return err }},
 		{"WABAGATE_TRANSLATORS", "16", "groups of callbacks in hand at once", func(c *Config, v string) (err error) { c.Translators, err = number(v, 1, 256); return err }},
 		{"WABAGATE_COURIERS", "64", "groups of deliveries under way at once", func(c *Config, v string) (err error) { c.Couriers, err = number(v, 1, 4096); return err }},
-		{"WABAGATE_IN_FLIGHT", "32", "requests in flight to one webhook, per process", func(c *Config, v string) (err error) { c.InFlight, err = number(v, 1, 1024); return err }},
+		{"WABAGATE_IN_FLIGHT", "32", "requests in flight to one webhook, over all processes", func(c *Config, v string) (err error) { c.InFlight, err = number(v, 1, 1024); return err }},
+		{"WABAGATE_LANE_PATIENCE", "10m", "how long an event that fails may hold up its conversation at a webhook with `ordering: conversation`", func(c *Config, v string) (err error) {
+			c.LanePatience, err = duration(v, time.Second)
+			return err
+		}},
+		{"WABAGATE_QUEUE_SPREAD", "1; 4 on a Redis Cluster", "queues of each kind, so that the nodes of a Redis Cluster share them; the same for every process", func(c *Config, v string) (err error) {
+			c.QueueSpread, err = number(v, 1, 64)
+			return err
+		}},
 		{"WABAGATE_GRACE", "20s", "how long a stop waits for what is in hand", func(c *Config, v string) error {
-			d, err := time.ParseDuration(v)
-			if err != nil || d <= 0 {
-				return fmt.Errorf("is %q: expected a duration such as 20s", v)
-			}
-			c.Grace = d
-			return nil
+			var err error
+			c.Grace, err = duration(v, time.Millisecond)
+			return err
 		}},
 	}
 }
@@ -207,6 +217,22 @@ func number(v string, low, high int) (int, error) {
 		return 0, fmt.Errorf("is %q: expected a number from %d to %d", v, low, high)
 	}
 	return n, nil
+}
+
+// duration reads what Go writes (20s, 10m, 36h) and days (30d).
+func duration(v string, least time.Duration) (time.Duration, error) {
+	d, err := time.ParseDuration(v)
+	if days, isDays := strings.CutSuffix(v, "d"); isDays {
+		var n int
+		if n, err = strconv.Atoi(days); n > 36500 {
+			n = 36500
+		}
+		d = time.Duration(n) * 24 * time.Hour
+	}
+	if err != nil || d < least {
+		return 0, fmt.Errorf("is %q: expected a duration of at least %s, such as 20s, 10m, 36h or 30d", v, least)
+	}
+	return d, nil
 }
 
 func boolean(v string) (bool, error) {

@@ -43,7 +43,7 @@ func awalchat() Dialect {
 		},
 		shared(formed(awalMessageOf), event.MessageReceived, event.MessageSent, event.AIReplied, event.MessageEdited, event.MessageDeleted),
 		shared(formed(awalBroadcastOf), event.BroadcastProgress, event.BroadcastCompleted),
-		shared(formed(awalOperationOf), event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent),
+		shared(formed(awalOperationOf), event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent),
 	), other: formed(awalFieldOf)})
 }
 

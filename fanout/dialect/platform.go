@@ -44,7 +44,7 @@ func platform() Dialect {
 		shared(formed(platformContactOf), event.ContactCreated, event.ContactUpdated),
 		shared(formed(platformOrderOf), event.OrderCreated, event.OrderStatusUpdated),
 		shared(formed(platformBroadcastOf), event.BroadcastProgress, event.BroadcastCompleted),
-		shared(formed(platformOperationOf), event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent),
+		shared(formed(platformOperationOf), event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent),
 	), other: formed(platformFieldOf)})
 }
 

@@ -42,7 +42,7 @@ func twabot() Dialect {
 		shared(formed(twabotKeptOf), event.MessageEdited, event.MessageDeleted, event.HistoryMessage),
 		shared(formed(twabotContactOf), event.ContactCreated, event.ContactUpdated),
 		shared(formed(twabotBroadcastOf), event.BroadcastProgress, event.BroadcastCompleted),
-		shared(formed(twabotOperationOf), event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent),
+		shared(formed(twabotOperationOf), event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent),
 	), other: formed(twabotFieldOf)})
 }
 

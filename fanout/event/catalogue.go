@@ -93,9 +93,10 @@ var catalogue = [...]Type{
 	{Name: HistoryProgress, Description: "A chunk of the past arrived from the phone app.", Field: "history", Emitted: true},
 	{Name: HistoryDeclined, Description: "The business does not share its past messages.", Field: "history", Emitted: true},
 	{Name: StandbyReceived, Description: "A message or status of a conversation that another app handles; not to be answered.", Field: "standby", Emitted: true},
-	{Name: WebhookDisabled, Description: "A webhook was turned off after failing for days.", Derived: true},
-	{Name: WebhookRecovered, Description: "A webhook that failed works again.", Derived: true},
-	{Name: DeliveryExhausted, Description: "A delivery failed for the last time.", Derived: true},
+	{Name: WebhookFailing, Description: "A webhook has done nothing but fail for half, 70 % or 90 % of the time after which it is turned off.", Emitted: true, Derived: true},
+	{Name: WebhookDisabled, Description: "A webhook was turned off: it failed for days, its receiver answered 410, or its owner did it.", Emitted: true, Derived: true},
+	{Name: WebhookRecovered, Description: "A webhook that failed works again.", Emitted: true, Derived: true},
+	{Name: DeliveryExhausted, Description: "A delivery failed for the last time.", Emitted: true, Derived: true},
 	{Name: UpstreamSilent, Description: "The platform sent nothing for longer than usual.", Derived: true},
 	{Name: UpstreamUnrecognized, Description: "Something this version does not know arrived; comes as it was.", Field: "messages", Emitted: true},
 }

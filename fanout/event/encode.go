@@ -315,6 +315,10 @@ func (w *Webhook) write(o *object) {
 	o.text("name", w.Name, true)
 	o.text("url", w.URL, true)
 	o.number("fail_count", w.FailCount, false)
+	o.optionalMoment("failing_since", w.FailingSince)
+	o.optionalMoment("disables_at", w.DisablesAt)
+	o.text("disabled_by", w.DisabledBy, false)
+	o.number("held", w.Held, false)
 }
 
 func (v *Delivery) write(o *object) {

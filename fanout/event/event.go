@@ -209,6 +209,14 @@ type Webhook struct {
 	Name      string `json:"name"`
 	URL       string `json:"url"`
 	FailCount int64  `json:"fail_count,omitempty"`
+	// FailingSince is the first failure since the last success, DisablesAt when the webhook is turned off if that goes on.
+	// Only on webhook.failing.
+	FailingSince *Time `json:"failing_since,omitempty"`
+	DisablesAt   *Time `json:"disables_at,omitempty"`
+	// DisabledBy is owner, receiver (it answered 410) or failures. Only on webhook.disabled.
+	DisabledBy string `json:"disabled_by,omitempty"`
+	// Held is how many deliveries wait for the webhook to be switched on again.
+	Held int64 `json:"held,omitempty"`
 }
 
 // Delivery is the delivery that an operational event is about.

@@ -1,13 +1,24 @@
 package event
 
-import "wabagate/waba"
+import (
+	"time"
+
+	"wabagate/waba"
+)
 
 // operationRecipes are trouble of the platform and of the gateway itself.
 func operationRecipes() []recipe {
 	return []recipe{
 		{ErrorReported, "", sampleError},
+		{WebhookFailing, "", func(s *sample) {
+			s.operate(120)
+			since, end := s.after(-60*time.Hour), s.after(60*time.Hour)
+			s.data.Webhook.FailingSince, s.data.Webhook.DisablesAt = &since, &end
+			s.data.Reason = "Nothing has been delivered for 60 hours; after five days it is turned off."
+		}},
 		{WebhookDisabled, "", func(s *sample) {
 			s.operate(214)
+			s.data.Webhook.DisabledBy = "failures"
 			s.data.Reason = "It failed for five days: 503 Service Unavailable."
 		}},
 		{WebhookRecovered, "", func(s *sample) {

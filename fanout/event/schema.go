@@ -91,7 +91,7 @@ func partsOf(t Type) parts {
 		always, sometimes = "broadcast", ""
 	case ErrorReported:
 		always, sometimes = "error", ""
-	case WebhookDisabled, WebhookRecovered:
+	case WebhookFailing, WebhookDisabled, WebhookRecovered:
 		always, sometimes = "webhook", "reason"
 	case DeliveryExhausted:
 		always, sometimes = "webhook delivery", "reason"

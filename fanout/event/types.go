@@ -83,6 +83,7 @@ const (
 	HistoryDeclined = "history.declined"
 	StandbyReceived = "standby.received"
 
+	WebhookFailing       = "webhook.failing"
 	WebhookDisabled      = "webhook.disabled"
 	WebhookRecovered     = "webhook.recovered"
 	DeliveryExhausted    = "delivery.exhausted"

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,33 +22,15 @@ const (
 	TypeDeliver   = "deliveries:attempt"
 )
 
-// Queue names. They are part of what operations see.
-const (
-	QueueCallbacks = "callbacks"
-	QueueLive      = "deliveries-live"
-	QueueReports   = "deliveries-reports"
-)
-
-// Queues lists all of them.
-func Queues() []string { return []string{QueueCallbacks, QueueLive, QueueReports} }
-
-// QueueOf says which queue a piece of work belongs in.
-func QueueOf(w models.Work) string {
-	switch {
-	case w.Kind == models.TranslateCallbacks:
-		return QueueCallbacks
-	case w.Priority == models.Live:
-		return QueueLive
-	}
-	return QueueReports
-}
-
 // payload is what a task carries: ids only.
 type payload struct {
-	Work    int64   `json:"work"`
-	Due     int64   `json:"due,omitempty"` // Unix milliseconds
-	Webhook int64   `json:"webhook,omitempty"`
-	Members []int64 `json:"members"`
+	Work    int64 `json:"work"`
+	Due     int64 `json:"due,omitempty"` // Unix milliseconds
+	Webhook int64 `json:"webhook,omitempty"`
+	Job     int64 `json:"job,omitempty"`
+	// Priority is not in the queue's name once a task is in the slow lane.
+	Priority models.Priority `json:"priority,omitempty"`
+	Members  []int64         `json:"members"`
 }
 
 // handlerTimeout bounds one run of a task. A group of deliveries to a slow receiver takes the longest; what it does not
@@ -58,7 +41,7 @@ const handlerTimeout = 5 * time.Minute
 const never = 1 << 30
 
 func newTask(w models.Work) (*asynq.Task, error) {
-	p, err := json.Marshal(payload{Work: w.ID, Due: w.DueAt.UnixMilli(), Webhook: w.WebhookID, Members: w.Members})
+	p, err := json.Marshal(payload{Work: w.ID, Due: w.DueAt.UnixMilli(), Webhook: w.WebhookID, Job: w.JobID, Priority: w.Priority, Members: w.Members})
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +58,7 @@ func Parse(t *asynq.Task) (models.Work, error) {
 	if err := json.Unmarshal(t.Payload(), &p); err != nil || len(p.Members) == 0 {
 		return models.Work{}, fmt.Errorf("task payload is not ours: %w", asynq.SkipRetry)
 	}
-	w := models.Work{ID: p.Work, Kind: models.Deliver, WebhookID: p.Webhook, DueAt: time.UnixMilli(p.Due), Members: p.Members}
+	w := models.Work{ID: p.Work, Kind: models.Deliver, Priority: p.Priority, WebhookID: p.Webhook, JobID: p.Job, DueAt: time.UnixMilli(p.Due), Members: p.Members}
 	if t.Type() == TypeTranslate {
 		w.Kind = models.TranslateCallbacks
 	}
@@ -84,15 +67,20 @@ func Parse(t *asynq.Task) (models.Work, error) {
 
 // Queue puts work in. Safe for concurrent use.
 type Queue struct {
-	client *asynq.Client
-	redis  redis.UniversalClient
-	bell   *Bell
+	client    *asynq.Client
+	inspector *asynq.Inspector
+	redis     redis.UniversalClient
+	bell      *Bell
+	layout    Layout
 }
 
 // NewQueue makes a queue on a Redis that it does not close. bell rings for this process; other processes hear it too.
-func NewQueue(r redis.UniversalClient, bell *Bell) *Queue {
-	return &Queue{client: asynq.NewClientFromRedisClient(r), redis: r, bell: bell}
+func NewQueue(r redis.UniversalClient, bell *Bell, layout Layout) *Queue {
+	return &Queue{client: asynq.NewClientFromRedisClient(r), inspector: asynq.NewInspectorFromRedisClient(r), redis: r, bell: bell, layout: layout}
 }
+
+// Layout says how the queues are spread.
+func (q *Queue) Layout() Layout { return q.layout }
 
 // atOnce bounds the enqueues of one call that are under way together; the client's connections do the pipelining.
 const atOnce = 16
@@ -104,14 +92,14 @@ func (q *Queue) Enqueue(ctx context.Context, ws ...models.Work) error {
 	g.SetLimit(atOnce)
 	rung := map[string]bool{}
 	for _, w := range ws {
-		rung[QueueOf(w)] = true
+		rung[q.layout.Of(w)] = true
 		if len(ws) == 1 {
-			if err := q.enqueue(ctx, w, strconv.FormatInt(w.ID, 10)); err != nil {
+			if err := q.enqueue(ctx, w, q.layout.Of(w), strconv.FormatInt(w.ID, 10)); err != nil {
 				return err
 			}
 			break
 		}
-		g.Go(func() error { return q.enqueue(ctx, w, strconv.FormatInt(w.ID, 10)) })
+		g.Go(func() error { return q.enqueue(ctx, w, q.layout.Of(w), strconv.FormatInt(w.ID, 10)) })
 	}
 	err := g.Wait()
 	for name := range rung {
@@ -122,17 +110,24 @@ func (q *Queue) Enqueue(ctx context.Context, ws ...models.Work) error {
 
 // Requeue puts work in again whose task is held by a worker that is gone, under an id of its own.
 func (q *Queue) Requeue(ctx context.Context, w models.Work) error {
-	err := q.enqueue(ctx, w, fmt.Sprintf("%d.again", w.ID))
-	q.bell.Ring(ctx, q.redis, QueueOf(w))
+	err := q.enqueue(ctx, w, q.layout.Of(w), fmt.Sprintf("%d.again", w.ID))
+	q.bell.Ring(ctx, q.redis, q.layout.Of(w))
 	return err
 }
 
-func (q *Queue) enqueue(ctx context.Context, w models.Work, id string) error {
+// Slow puts work into the slow lane, from where it is attempted without anybody waiting behind it.
+func (q *Queue) Slow(ctx context.Context, w models.Work) error {
+	err := q.enqueue(ctx, w, q.layout.Slow(w), strconv.FormatInt(w.ID, 10))
+	q.bell.Ring(ctx, q.redis, q.layout.Slow(w))
+	return err
+}
+
+func (q *Queue) enqueue(ctx context.Context, w models.Work, queue, id string) error {
 	t, err := newTask(w)
 	if err != nil {
 		return err
 	}
-	opts := []asynq.Option{asynq.TaskID(id), asynq.Queue(QueueOf(w)), asynq.MaxRetry(never), asynq.Timeout(handlerTimeout)}
+	opts := []asynq.Option{asynq.TaskID(id), asynq.Queue(queue), asynq.MaxRetry(never), asynq.Timeout(handlerTimeout)}
 	if time.Until(w.DueAt) > 0 {
 		opts = append(opts, asynq.ProcessAt(w.DueAt))
 	}
@@ -145,37 +140,81 @@ func (q *Queue) enqueue(ctx context.Context, w models.Work, id string) error {
 
 // Announce makes the queues known to the monitor and the metrics again, after a flush. asynq does so once per process.
 func (q *Queue) Announce(ctx context.Context) error {
-	names := make([]any, 0, len(Queues()))
-	for _, name := range Queues() {
+	all := q.layout.All()
+	names := make([]any, 0, len(all))
+	for _, name := range all {
 		names = append(names, name)
 	}
 	return q.redis.SAdd(ctx, "asynq:queues", names...).Err()
 }
 
-// States says where the task of each piece of work stands in the queue: "pending", "active", "scheduled", "retry",
-// "archived", or "" when the queue does not know it.
+// States says where the task of each piece of work stands in the queue, the slow lane included: "pending", "active",
+// "scheduled", "retry", "archived", or "" when the queue does not know it.
 func (q *Queue) States(ctx context.Context, ws []models.Work) ([]string, error) {
 	pipe := q.redis.Pipeline()
-	cmds := make([]*redis.StringCmd, len(ws))
+	cmds := make([][2]*redis.StringCmd, len(ws))
 	for i, w := range ws {
-		// The key and its field as asynq lays them out.
-		cmds[i] = pipe.HGet(ctx, fmt.Sprintf("asynq:{%s}:t:%d", QueueOf(w), w.ID), "state")
+		cmds[i][0] = pipe.HGet(ctx, taskKey(q.layout.Of(w), w.ID), "state")
+		if w.Kind == models.Deliver {
+			cmds[i][1] = pipe.HGet(ctx, taskKey(q.layout.Slow(w), w.ID), "state")
+		}
 	}
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return nil, fmt.Errorf("ask the queue: %w", err)
 	}
 	states := make([]string, len(ws))
-	for i, c := range cmds {
-		s, err := c.Result()
-		if err != nil && !errors.Is(err, redis.Nil) {
-			return nil, fmt.Errorf("ask the queue: %w", err)
+	for i, both := range cmds {
+		for _, c := range both {
+			if c == nil || states[i] != "" {
+				continue
+			}
+			s, err := c.Result()
+			if err != nil && !errors.Is(err, redis.Nil) {
+				return nil, fmt.Errorf("ask the queue: %w", err)
+			}
+			states[i] = s
 		}
-		states[i] = s
 	}
 	return states, nil
 }
 
+// taskKey is where asynq keeps a task, whose state is a field of it.
+func taskKey(queue string, id int64) string { return fmt.Sprintf("asynq:{%s}:t:%d", queue, id) }
+
 // Waiting is how many tasks are ready in a queue and not yet taken.
 func (q *Queue) Waiting(ctx context.Context, queue string) (int64, error) {
 	return q.redis.LLen(ctx, fmt.Sprintf("asynq:{%s}:pending", queue)).Result()
+}
+
+// Depth is how full a queue is.
+type Depth struct {
+	Queue                                       string
+	Pending, Active, Scheduled, Retry, Archived int
+	// Oldest is how long the task at the head has been ready; 0 when none is.
+	Oldest time.Duration
+	Paused bool
+}
+
+// Depths looks at every queue, the most urgent first.
+func (q *Queue) Depths(ctx context.Context) ([]Depth, error) {
+	known, err := q.inspector.Queues()
+	if err != nil {
+		return nil, fmt.Errorf("list the queues: %w", err)
+	}
+	var depths []Depth
+	for _, name := range q.layout.All() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		d := Depth{Queue: name}
+		if slices.Contains(known, name) {
+			i, err := q.inspector.GetQueueInfo(name)
+			if err != nil {
+				return nil, fmt.Errorf("look at queue %s: %w", name, err)
+			}
+			d.Pending, d.Active, d.Scheduled, d.Retry, d.Archived, d.Oldest, d.Paused = i.Pending, i.Active, i.Scheduled, i.Retry, i.Archived, i.Latency, i.Paused
+		}
+		depths = append(depths, d)
+	}
+	return depths, nil
 }

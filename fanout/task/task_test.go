@@ -53,10 +53,10 @@ func dialer(t *testing.T, url string) func() redis.UniversalClient {
 func serve(t *testing.T, dial func() redis.UniversalClient, bell *task.Bell, handle func(models.Work)) *atomic.Int64 {
 	client := dial()
 	var dequeues atomic.Int64
-	client.AddHook(bell.Hook(task.Queues()...))
+	client.AddHook(bell.Hook(task.Layout{}.All()...))
 	client.AddHook(counter{&dequeues})
 	queues := map[string]int{}
-	for _, q := range task.Queues() {
+	for _, q := range (task.Layout{}).All() {
 		queues[q] = 1
 	}
 	s := asynq.NewServerFromRedisClient(client, asynq.Config{Concurrency: 8, Queues: queues, TaskCheckInterval: time.Millisecond, DelayedTaskCheckInterval: time.Second, LogLevel: asynq.FatalLevel})
@@ -93,7 +93,7 @@ func work(id int64) models.Work {
 func TestEachPieceOfWorkOnce(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, dial func() redis.UniversalClient) {
 		bell := task.NewBell()
-		q := task.NewQueue(dial(), bell)
+		q := task.NewQueue(dial(), bell, task.Layout{})
 		var mu sync.Mutex
 		got := map[int64]models.Work{}
 		release := make(chan struct{})
@@ -142,7 +142,7 @@ func TestEachPieceOfWorkOnce(t *testing.T) {
 func TestTheBellIsQuickAndTheWaitIsCheap(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, dial func() redis.UniversalClient) {
 		bell := task.NewBell()
-		q := task.NewQueue(dial(), bell)
+		q := task.NewQueue(dial(), bell, task.Layout{})
 		picked := make(chan time.Time, 1)
 		dequeues := serve(t, dial, bell, func(models.Work) { picked <- time.Now() })
 		time.Sleep(300 * time.Millisecond)
@@ -177,7 +177,7 @@ func TestRingsFromElsewhere(t *testing.T) {
 		picked := make(chan int64, 10)
 		serve(t, dial, here, func(w models.Work) { picked <- w.ID })
 		time.Sleep(200 * time.Millisecond)
-		elsewhere := task.NewQueue(dial(), task.NewBell())
+		elsewhere := task.NewQueue(dial(), task.NewBell(), task.Layout{})
 		require.NoError(t, elsewhere.Enqueue(t.Context(), work(1)))
 		require.EqualValues(t, 1, <-picked)
 		cancel()
@@ -192,7 +192,7 @@ func TestRingsFromElsewhere(t *testing.T) {
 func TestWorkDueLaterWaits(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, dial func() redis.UniversalClient) {
 		bell := task.NewBell()
-		q := task.NewQueue(dial(), bell)
+		q := task.NewQueue(dial(), bell, task.Layout{})
 		picked := make(chan time.Time, 1)
 		serve(t, dial, bell, func(models.Work) { picked <- time.Now() })
 		w := work(1)

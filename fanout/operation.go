@@ -1,0 +1,61 @@
+package fanout
+
+import (
+	"context"
+	"time"
+
+	"wabagate/fanout/event"
+	"wabagate/models"
+)
+
+// Operation is news of the gateway itself about one of a business's webhooks. It goes to the other webhooks of the
+// business that subscribe to it: the one it is about is the last that would hear of it.
+type Operation struct {
+	Type    string // webhook.failing, webhook.disabled, webhook.recovered or delivery.exhausted
+	Webhook models.Webhook
+	// Key distinguishes it from other news of the same type about the same webhook: telling it again tells nothing.
+	Key    string
+	At     time.Time
+	Reason string
+	// DisablesAt is when a failing webhook is switched off; zero on others.
+	DisablesAt time.Time
+	Held       int64
+	// Delivery is what was exhausted; nil on others.
+	Delivery *event.Delivery
+}
+
+// fact is the operation as a fact to be recorded.
+func (o Operation) fact() fact {
+	return fact{typ: o.Type, key: event.NewKey(o.Type, id(o.Webhook.ID), o.Key), business: o.Webhook.BusinessID, occurred: o.At.UTC(), operation: &o}
+}
+
+func (o *Operation) describe(d *event.Data) {
+	w := o.Webhook
+	d.Webhook = &event.Webhook{ID: w.ID, Name: w.Name, URL: w.URL, FailCount: w.Health.FailCount, DisabledBy: string(w.DisabledBy), Held: o.Held}
+	if !o.DisablesAt.IsZero() {
+		d.Webhook.FailingSince, d.Webhook.DisablesAt = &event.Time{Time: w.Health.FailingSince}, &event.Time{Time: o.DisablesAt}
+	}
+	d.Delivery, d.Reason = o.Delivery, o.Reason
+}
+
+// Tell records news, each once however often it is told.
+func (r *Recorder) Tell(ctx context.Context, news ...Operation) error {
+	facts := make([]fact, len(news))
+	for i, o := range news {
+		facts[i] = o.fact()
+	}
+	return r.fresh(ctx, func() error {
+		_, err := r.record(ctx, facts, r.subs.current(), models.Changes{})
+		return err
+	})
+}
+
+// operational says whether a type is news of the gateway itself: its own failures are not told of, or one dead webhook
+// would have the gateway talk to itself.
+func operational(typ string) bool {
+	switch typ {
+	case event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,68 @@
+package task_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"wabagate/fanout/task"
+	"wabagate/models"
+)
+
+func TestLayout(t *testing.T) {
+	deliver := func(p models.Priority) models.Work {
+		return models.Work{ID: 10, Kind: models.Deliver, WebhookID: 7, Priority: p}
+	}
+	for _, c := range []struct {
+		work       models.Work
+		one, three string
+	}{
+		{models.Work{ID: 10, Kind: models.TranslateCallbacks}, "callbacks", "callbacks-2"},
+		{models.Work{ID: 12, Kind: models.TranslateCallbacks, Priority: models.Report}, "callbacks-reports", "callbacks-reports-1"},
+		{deliver(models.Live), "deliveries-live", "deliveries-live-2"},
+		{deliver(models.Report), "deliveries-reports", "deliveries-reports-2"},
+		{deliver(models.Bulk), "deliveries-bulk", "deliveries-bulk-2"},
+		{deliver(models.History), "deliveries-history", "deliveries-history-2"},
+		{deliver(models.Replayed), "deliveries-replayed", "deliveries-replayed-2"},
+	} {
+		require.Equal(t, c.one, task.Layout{}.Of(c.work))
+		require.Equal(t, c.three, task.Layout{Spread: 3}.Of(c.work))
+		require.Contains(t, task.Layout{}.All(), c.one)
+		require.Contains(t, task.Layout{Spread: 3}.All(), c.three)
+	}
+	require.Equal(t, "deliveries-slow-2", task.Layout{Spread: 3}.Slow(deliver(models.Live)))
+	require.Len(t, task.Layout{Spread: 3}.All(), 3*len(task.Layout{}.All()))
+}
+
+func TestTheSlowLaneIsKnown(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, dial func() redis.UniversalClient) {
+		q := task.NewQueue(dial(), task.NewBell(), task.Layout{Spread: 2})
+		w := models.Work{ID: 5, Kind: models.Deliver, Priority: models.Bulk, WebhookID: 7, JobID: 3, Members: []int64{1}}
+		other := models.Work{ID: 6, Kind: models.Deliver, WebhookID: 8, Members: []int64{1}}
+		require.NoError(t, q.Slow(t.Context(), w))
+		require.NoError(t, q.Slow(t.Context(), w), "known work is no error")
+		states, err := q.States(t.Context(), []models.Work{w, other})
+		require.NoError(t, err)
+		require.Equal(t, []string{"pending", ""}, states)
+
+		depths, err := q.Depths(t.Context())
+		require.NoError(t, err)
+		for _, d := range depths {
+			want := 0
+			if strings.HasPrefix(d.Queue, task.QueueSlow) && d.Queue == (task.Layout{Spread: 2}).Slow(w) {
+				want = 1
+			}
+			require.Equal(t, want, d.Pending, d.Queue)
+		}
+		infos, err := asynq.NewInspectorFromRedisClient(dial()).ListPendingTasks("deliveries-slow-2")
+		require.NoError(t, err)
+		require.Len(t, infos, 1)
+		back, err := task.Parse(asynq.NewTask(infos[0].Type, infos[0].Payload))
+		require.NoError(t, err)
+		back.DueAt = w.DueAt
+		require.Equal(t, w, back, "what a task says of its work survives the queue")
+	})
+}
