@@ -1,6 +1,8 @@
 // Package throwaway starts Postgres and Redis servers that nobody will miss: for tests, for the fault matrix and
 // for the benchmark. The servers are the real ones, from installed binaries, listening on a loopback port only.
 //
+// A Program is any other server, run and ended in the same way: what the stores are there for.
+//
 // A server can be stopped with its data kept (Halt), crashed (Kill) and brought back on the same port (Resume), so
 // that a test can take a store away and give it back while the gateway runs. Stop ends it and removes a temporary
 // directory.

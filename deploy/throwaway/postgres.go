@@ -29,6 +29,8 @@ type PostgresOptions struct {
 	Port int
 	// Settings are further server settings, such as max_connections; they win over the ones made here.
 	Settings map[string]string
+	// Environ is added to the server's environment, as "KEY=value".
+	Environ []string
 }
 
 // Postgres is a running throw-away Postgres.
@@ -57,7 +59,7 @@ func StartPostgres(ctx context.Context, o PostgresOptions) (*Postgres, error) {
 	p.ready = p.answer
 	p.command = func(port int) *exec.Cmd {
 		cmd := exec.Command(postgres, o.arguments(filepath.Join(dir, "data"), port)...)
-		cmd.Env = environment()
+		cmd.Env = append(environment(), o.Environ...)
 		// SIGQUIT ends Postgres at once, too, but lets it release its shared memory.
 		cmd.SysProcAttr = attributes(as, syscall.SIGQUIT)
 		return cmd
