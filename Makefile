@@ -4,7 +4,7 @@ FUZZTIME ?= 30s
 COMPOSE  := docker compose -f deploy/compose.yaml
 GATEWAY  := go run ./cmd/wabagate
 
-.PHONY: help run test lint fuzz bench build migrate compose/up compose/down clean
+.PHONY: help run test lint fuzz bench chaos build migrate compose/up compose/down clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,11 @@ fuzz: ## every fuzz target for FUZZTIME (30s) each
 
 bench: ## measure the whole path beside its own limits
 	$(GATEWAY) bench
+
+# Built for the same reason as testenv: an interrupt has to reach it.
+chaos: ## break stores, processes, receivers and clocks under traffic, and print the fault matrix (CHAOS=-quick: a minute of it)
+	@go build -o bin/chaos ./cmd/chaos
+	@bin/chaos $(CHAOS)
 
 build: ## bin/wabagate, static
 	CGO_ENABLED=0 go build -trimpath -o bin/wabagate ./cmd/wabagate
