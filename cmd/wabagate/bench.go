@@ -23,6 +23,10 @@ each beside a limit measured in the same run. Takes up to four minutes, --quick 
 With --mix all it measures something else: text messages and everything that WhatsApp sends, end to end and in turns, to
 show what translating the rest costs. That takes about a minute and a half, with --quick half a minute.
 
+With --fairness it measures what others' trouble costs, on 100 numbers with a webhook each: 20 live messages a second
+alone; beside the statuses of a broadcast to 20,000; and beside the same with one webhook dead and one that takes 2 s to
+answer. The three take turns, on empty stores each. That takes up to ten minutes, with --quick one.
+
 It works on the stores that DATABASE_URL and REDIS_URL name (in a database of its own, which it drops, and in a logical
 Redis database that is empty), with --throwaway on a PostgreSQL and a Redis that it starts, else on the embedded default.
 WABAGATE_TRANSLATORS, WABAGATE_COURIERS, WABAGATE_IN_FLIGHT and WABAGATE_DB_CONNS reach the gateway that is measured.
@@ -62,6 +66,7 @@ Exits with 1 when anything was lost.`,
 	f.BoolVar(&asJSON, "json", false, "print every figure with its limit and target as JSON")
 	f.BoolVar(&o.Quick, "quick", false, "smaller numbers, without the hanging webhook: up to a minute")
 	f.StringVar(&o.Mix, "mix", bench.MixText, "what callbacks say: text, or all for text beside everything that WhatsApp sends")
+	f.BoolVar(&o.Fairness, "fairness", false, "measure what a broadcast, a dead webhook and a slow one cost the others")
 	f.IntVar(&o.Connections, "connections", 64, "requests under way at a time, in figures and limits alike")
 	f.IntVar(&o.Runs, "runs", 1, "measure so often and print medians")
 	f.BoolVar(&o.Throwaway, "throwaway", false, "start a PostgreSQL and a Redis, with the durability of production, and measure on them")

@@ -24,6 +24,7 @@ type Options struct {
 	RedisURL    models.Secret // a single Redis; an empty logical database of it is used. Empty → the in-process queue
 	Throwaway   bool          // starts a Postgres and a Redis of our own, with the durability of production, and measures on them
 	Mix         string        // MixText or MixAll; empty → MixText
+	Fairness    bool          // measures what a dead webhook, a slow one and a broadcast cost the others, instead of all else
 	Quick       bool          // smaller numbers, without the hanging webhook
 	Connections int           // requests under way at a time, in every figure and limit alike; 0 or less → 64
 	Runs        int           // 0 or less → 1; the report holds medians, and of losses the worst
@@ -48,6 +49,12 @@ type sizes struct {
 	mixed       int           // callbacks in a turn
 	budget      time.Duration // of a whole run
 
+	fleet         int // webhooks, each of a number of its own
+	fairRounds    int
+	recipients    int // of the broadcast
+	recipientRate int // per second
+	liveRate      int // messages per second, for as long as the broadcast takes
+
 	postFor, drainFor time.Duration // patience with a slow machine
 }
 
@@ -56,10 +63,15 @@ func (o Options) sizes() sizes {
 		connections: 64, limit: 3 * time.Second, tasks: 20_000, acknowledge: 100_000, endToEnd: 60_000, rate: 200, steady: 20 * time.Second,
 		idle: 10 * time.Second, hooks: 50, hangRate: 20, hang: 15 * time.Second, rounds: 7, mixed: 20_000,
 		budget: 4 * time.Minute, postFor: 30 * time.Second, drainFor: 45 * time.Second,
+		fleet: 100, fairRounds: 5, recipients: 20_000, recipientRate: 1_000, liveRate: 20,
 	}
 	if o.Quick {
 		s.limit, s.tasks, s.acknowledge, s.endToEnd, s.rounds, s.mixed = time.Second, 5_000, 20_000, 10_000, 3, 10_000
 		s.steady, s.idle, s.hang, s.budget, s.postFor, s.drainFor = 5*time.Second, 4*time.Second, 0, time.Minute, 10*time.Second, 15*time.Second
+		s.fairRounds, s.recipients, s.recipientRate = 2, 2_000, 400
+	}
+	if o.Fairness {
+		s.budget = 15 * time.Minute
 	}
 	if o.Connections > 0 {
 		s.connections = o.Connections
@@ -91,6 +103,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	default:
 		return nil, fmt.Errorf("--mix %s: expected %s or %s", o.Mix, MixText, MixAll)
 	}
+	if o.Fairness && o.Mix == MixAll {
+		return nil, errors.New("--fairness and --mix all measure different things: choose one")
+	}
 	var reports []*Report
 	for i := range max(o.Runs, 1) {
 		say := &narrator{w: o.Progress}
@@ -116,7 +131,7 @@ func runOnce(parent context.Context, o Options, say *narrator) (r *Report, err e
 	s := o.sizes()
 	ctx, cancel := context.WithTimeoutCause(parent, s.budget, errBudget)
 	defer cancel()
-	b := &bench{o: o, s: s, say: say, report: &Report{Quick: o.Quick, Runs: 1, Connections: s.connections}}
+	b := &bench{o: o, s: s, say: say, report: &Report{Fairness: o.Fairness, Quick: o.Quick, Runs: 1, Connections: s.connections}}
 	if b.executable, err = os.Executable(); err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
@@ -145,10 +160,14 @@ func runOnce(parent context.Context, o Options, say *narrator) (r *Report, err e
 	defer func() { err = errors.Join(err, b.stores.close(context.WithoutCancel(ctx))) }()
 	say.end(b.stores.describe())
 	b.report.Stores = b.stores.describe()
-	if o.Mix == MixAll {
-		return b.report, b.verdict(ctx, b.mixes(ctx))
+	measure := b.stages
+	switch {
+	case o.Fairness:
+		measure = b.fairness
+	case o.Mix == MixAll:
+		measure = b.mixes
 	}
-	return b.report, b.verdict(ctx, b.stages(ctx))
+	return b.report, b.verdict(ctx, measure(ctx))
 }
 
 // verdict is what the error of a stage means for the run. When the time is over, what was measured by then still counts.

@@ -69,7 +69,26 @@ func (r *receiver) hanging() string { return r.base + "/hang" }
 // counting is the address whose deliveries are counted by event, whatever they say.
 func (r *receiver) counting() string { return r.base + countingPath }
 
-const countingPath = "/event"
+// slow is an address that does the same, but takes its time.
+func (r *receiver) slow() string { return r.base + slowPath }
+
+const (
+	countingPath = "/event"
+	slowPath     = "/slow"
+)
+
+// slowFor is how long the slow webhook takes to answer.
+const slowFor = 2 * time.Second
+
+// refusing is an address at which connections are refused: that of our end of a connection to ourselves, which holds the
+// port and listens to nobody. It refuses until release is called.
+func (r *receiver) refusing() (address string, release func(), err error) {
+	conn, err := net.Dial("tcp4", strings.TrimPrefix(r.base, "http://"))
+	if err != nil {
+		return "", nil, err
+	}
+	return "http://" + conn.LocalAddr().String() + "/dead", func() { _ = conn.Close() }, nil
+}
 
 var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
@@ -82,7 +101,14 @@ func (r *receiver) ServeHTTP(_ http.ResponseWriter, req *http.Request) {
 	if _, err := io.Copy(buf, req.Body); err != nil {
 		return
 	}
-	if req.URL.Path == countingPath {
+	if req.URL.Path == slowPath {
+		select {
+		case <-time.After(slowFor):
+		case <-req.Context().Done():
+			return
+		}
+	}
+	if req.URL.Path == countingPath || req.URL.Path == slowPath {
 		if t := r.tally.Load(); t != nil {
 			t.arrived(req.Header.Get(signature.HeaderID), time.Now())
 		}

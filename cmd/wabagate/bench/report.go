@@ -10,6 +10,7 @@ import (
 type Report struct {
 	Stores      string
 	Mix         string // MixAll, else text messages only
+	Fairness    bool
 	Quick       bool
 	Runs        int
 	Rounds      int // that figures are medians of, in each run; 0 where they are not
@@ -122,7 +123,8 @@ func (r *Report) compare(value float64, rule rule) (Comparison, bool) {
 // Lost is how many acknowledged callbacks, or events of them, were not delivered, over all stages.
 func (r *Report) Lost() int {
 	n := 0.0
-	for _, key := range []string{keyDrainLost, keyLost, keySteadyLost, keyHangLost, textOnly + mixLost, allKinds + mixLost} {
+	for _, key := range []string{keyDrainLost, keyLost, keySteadyLost, keyHangLost, textOnly + mixLost, allKinds + mixLost,
+		fairIdle + fairLost, fairAlone + fairLost, fairBeside + fairLost} {
 		n += r.values[key]
 	}
 	return int(n)
@@ -133,6 +135,7 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Stores      string   `json:"stores"`
 		Mix         string   `json:"mix,omitempty"`
+		Fairness    bool     `json:"fairness,omitempty"`
 		Quick       bool     `json:"quick"`
 		Runs        int      `json:"runs"`
 		Rounds      int      `json:"rounds,omitempty"`
@@ -141,7 +144,7 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 		WarmUp      float64  `json:"latencies_leave_out_first_share"`
 		Notes       []string `json:"notes,omitempty"`
 		Figures     []Figure `json:"figures"`
-	}{r.Stores, r.Mix, r.Quick, r.Runs, r.Rounds, r.Connections, bodySize, warmUp, r.Notes, r.Figures()})
+	}{r.Stores, r.Mix, r.Fairness, r.Quick, r.Runs, r.Rounds, r.Connections, bodySize, warmUp, r.Notes, r.Figures()})
 }
 
 // Merge makes one report of several: medians, and the worst of what must never happen.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -40,9 +41,29 @@ func sampleMixes() *Report {
 	return r
 }
 
+// sampleFairness is a report in which live messages suffer a hair too much.
+func sampleFairness() *Report {
+	r := &Report{Stores: "PostgreSQL and Redis", Fairness: true, Quick: true, Rounds: 5, Runs: 1, Connections: 64}
+	for turn, v := range map[string]float64{fairIdle: 10, fairAlone: 14, fairBeside: 15.01} {
+		r.add(turn+fairLiveP50, v/2)
+		r.add(turn+fairLiveP99, v)
+		r.add(turn+fairLost, 0)
+		r.add(turn+fairDuplicated, 0)
+		if turn != fairIdle {
+			r.add(turn+fairPace, 3_000)
+			r.add(turn+fairReportP50, 2*v)
+			r.add(turn+fairReportP99, 5*v)
+		}
+	}
+	r.add(fairBeside+fairDead, 600)
+	r.add(fairBeside+fairSlow, 512)
+	r.compareTurns()
+	return r
+}
+
 func TestTable(t *testing.T) {
 	t.Parallel()
-	for path, r := range map[string]*Report{"testdata/table.golden": sample(), "testdata/mixes.golden": sampleMixes()} {
+	for path, r := range map[string]*Report{"testdata/table.golden": sample(), "testdata/mixes.golden": sampleMixes(), "testdata/fairness.golden": sampleFairness()} {
 		var b bytes.Buffer
 		if err := r.Print(&b); err != nil {
 			t.Fatal(err)
@@ -189,6 +210,46 @@ func TestMixes(t *testing.T) {
 	}
 	if m := medians(rounds); len(m) != 2 || m[allKinds+mixDelivered] != 5 || m[allKinds+mixDuplicated] != 9 {
 		t.Errorf("medians of rounds: %v", m)
+	}
+}
+
+func TestFairness(t *testing.T) {
+	t.Parallel()
+	r := sampleFairness()
+	met := map[string]bool{}
+	for _, f := range r.Figures() {
+		for _, c := range f.Against {
+			if c.Met != nil {
+				met[f.Key] = *c.Met
+			}
+		}
+	}
+	if !met[keyFairReports] || !met[keyFairLiveAlone] || met[keyFairLive] || len(met) != 9 {
+		t.Errorf("met: %v", met)
+	}
+	if ratio := r.values[keyFairReports]; ratio != 5*15.01/(5*14) {
+		t.Errorf("statuses × %v", ratio)
+	}
+	r.add(fairIdle+fairLost, 1)
+	r.add(fairAlone+fairLost, 2)
+	r.add(fairBeside+fairLost, 4)
+	if r.Lost() != 7 {
+		t.Errorf("%d lost", r.Lost())
+	}
+	empty := &Report{}
+	if empty.compareTurns(); len(empty.values) != 0 {
+		t.Errorf("ratios of nothing: %v", empty.values)
+	}
+	rounds := []*Report{{}, {}, {}}
+	for i, v := range []float64{5, 1, 9} {
+		rounds[i].add(keyFairReports, v)
+		rounds[i].add(fairBeside+fairSlow, v)
+	}
+	if m := medians(rounds); m[keyFairReports] != 5 || m[fairBeside+fairSlow] != 9 {
+		t.Errorf("medians of rounds: %v", m)
+	}
+	if _, err := Run(t.Context(), Options{Fairness: true, Mix: MixAll}); err == nil || !strings.Contains(err.Error(), "choose one") {
+		t.Error(err)
 	}
 }
 

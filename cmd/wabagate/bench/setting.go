@@ -46,36 +46,17 @@ func (st *setting) businesses(mix string, hooks int) []*business {
 }
 
 // prepare makes a fresh database and, in it, what the stages need, through the commands that operations use.
-func (b *bench) prepare(ctx context.Context) (_ *setting, err error) {
+func (b *bench) prepare(ctx context.Context) (*setting, error) {
 	b.say.begin("prepare a database")
-	st := &setting{redisURL: b.stores.redisURL}
-	if st.databaseURL, err = b.stores.fresh(ctx); err != nil {
+	st, err := b.empty(ctx)
+	if err != nil {
 		return nil, err
-	}
-	if st.data, err = os.MkdirTemp(b.dir, "data-"); err != nil {
-		return nil, err
-	}
-	if st.databaseURL != "" {
-		if _, err := b.run(ctx, "migrate", st.env(), "migrate"); err != nil {
-			return nil, err
-		}
 	}
 	ids := map[*business]int64{}
 	for i, bz := range st.businesses(b.o.Mix, b.s.hooks) {
-		bz.app, bz.secret, bz.number = fmt.Sprintf("bench%d", i), models.RandomToken().Text(), fmt.Sprintf("60070080090020%d", i)
-		out, err := b.run(ctx, "bootstrap", st.env(), "admin", "bootstrap", "--json", "--business", "Bench "+bz.app, "--email", bz.app+"@example.com",
-			"--password", models.RandomToken().Text(), "--app", bz.app, "--app-secret", bz.secret, "--verify-token", models.RandomToken().Text(),
-			"--phone-number-id", bz.number, "--display-number", fmt.Sprintf("1555010030%d", i))
-		if err != nil {
+		if ids[bz], err = b.found(ctx, st, bz, i); err != nil {
 			return nil, err
 		}
-		var made struct {
-			BusinessID int64 `json:"business_id"`
-		}
-		if err := json.Unmarshal([]byte(out), &made); err != nil || made.BusinessID == 0 {
-			return nil, fmt.Errorf("admin bootstrap printed something else than expected: %w", err)
-		}
-		ids[bz] = made.BusinessID
 	}
 	store, err := st.open(ctx)
 	if err != nil {
@@ -106,32 +87,81 @@ func (b *bench) prepare(ctx context.Context) (_ *setting, err error) {
 	return st, err
 }
 
+// empty makes a fresh database.
+func (b *bench) empty(ctx context.Context) (_ *setting, err error) {
+	st := &setting{redisURL: b.stores.redisURL}
+	if st.databaseURL, err = b.stores.fresh(ctx); err != nil {
+		return nil, err
+	}
+	if st.data, err = os.MkdirTemp(b.dir, "data-"); err != nil {
+		return nil, err
+	}
+	if st.databaseURL != "" {
+		if _, err := b.run(ctx, "migrate", st.env(), "migrate"); err != nil {
+			return nil, err
+		}
+	}
+	return st, nil
+}
+
+// found makes the i-th business with an app and a number, and returns its id.
+func (b *bench) found(ctx context.Context, st *setting, bz *business, i int) (int64, error) {
+	bz.app, bz.secret, bz.number = fmt.Sprintf("bench%d", i), models.RandomToken().Text(), fmt.Sprintf("60070080090020%d", i)
+	out, err := b.run(ctx, "bootstrap", st.env(), "admin", "bootstrap", "--json", "--business", "Bench "+bz.app, "--email", bz.app+"@example.com",
+		"--password", models.RandomToken().Text(), "--app", bz.app, "--app-secret", bz.secret, "--verify-token", models.RandomToken().Text(),
+		"--phone-number-id", bz.number, "--display-number", fmt.Sprintf("1555010030%d", i))
+	if err != nil {
+		return 0, err
+	}
+	var made struct {
+		BusinessID int64 `json:"business_id"`
+	}
+	if err := json.Unmarshal([]byte(out), &made); err != nil || made.BusinessID == 0 {
+		return 0, fmt.Errorf("admin bootstrap printed something else than expected: %w", err)
+	}
+	return made.BusinessID, nil
+}
+
 // open connects to the database. With SQLite, do so only while no gateway runs.
 func (st *setting) open(ctx context.Context) (*models.Store, error) {
 	return models.Open(ctx, models.Options{DatabaseURL: models.Secret(st.databaseURL), Dir: st.data, MaxConns: 2, ApplicationName: "wabagate-bench"})
 }
 
 // owed are the types of the events, by id, that a business's last webhook has deliveries of, since a moment.
-func (st *setting) owed(ctx context.Context, bz business, since time.Time) (_ map[string]string, err error) {
+func (st *setting) owed(ctx context.Context, bz business, since time.Time) (map[string]string, error) {
+	rows, err := st.deliveries(ctx, since, bz.webhook)
+	if err != nil {
+		return nil, err
+	}
+	types := map[string]string{}
+	for _, row := range rows[0] {
+		types[event.Key(row.Key).EventID()] = row.Type
+	}
+	return types, nil
+}
+
+// deliveries are all that each of the webhooks has of events since a moment, newest first.
+func (st *setting) deliveries(ctx context.Context, since time.Time, webhooks ...int64) (_ [][]models.DeliveryRow, err error) {
 	store, err := st.open(ctx) // not st.store: PostgreSQL counts the commits of a connection for certain only when it ends
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	types := map[string]string{}
-	for filter := (models.DeliveryFilter{From: since, Limit: 200}); ; {
-		rows, err := store.Deliveries(ctx, bz.webhook, filter)
-		if err != nil {
-			return nil, err
+	all := make([][]models.DeliveryRow, len(webhooks))
+	for i, webhook := range webhooks {
+		for filter := (models.DeliveryFilter{From: since, Limit: 200}); ; {
+			rows, err := store.Deliveries(ctx, webhook, filter)
+			if err != nil {
+				return nil, err
+			}
+			all[i] = append(all[i], rows...)
+			if len(rows) < filter.Limit {
+				break
+			}
+			filter.Before = rows[len(rows)-1].EventID
 		}
-		for _, row := range rows {
-			types[event.Key(row.Key).EventID()] = row.Type
-		}
-		if len(rows) < filter.Limit {
-			return types, nil
-		}
-		filter.Before = rows[len(rows)-1].EventID
 	}
+	return all, nil
 }
 
 // env points a process at the setting's stores.

@@ -50,10 +50,14 @@ func (r *Report) Print(w io.Writer) error {
 
 // head says what was measured on and with.
 func (r *Report) head(w io.Writer) error {
-	mix, size, runs := "", "", ""
+	what, size, runs := "", "", ""
 	callbacks, remark := fmt.Sprintf("callbacks of %d bytes with one message each", bodySize), fmt.Sprintf("Latencies leave out the first %.0f %% of the posts.", 100*warmUp)
-	if r.Mix == MixAll {
-		mix, callbacks, remark = " --mix "+MixAll, "callbacks with one fact each", fmt.Sprintf("The mixes took turns: medians of %d rounds.", r.Rounds)
+	switch {
+	case r.Fairness:
+		what, callbacks = " --fairness", "callbacks with one fact each"
+		remark = fmt.Sprintf("Each turn began on empty stores: medians of %d rounds, of losses the worst. %s", r.Rounds, remark)
+	case r.Mix == MixAll:
+		what, callbacks, remark = " --mix "+MixAll, "callbacks with one fact each", fmt.Sprintf("The mixes took turns: medians of %d rounds.", r.Rounds)
 	}
 	if r.Quick {
 		size = ", quick"
@@ -61,7 +65,7 @@ func (r *Report) head(w io.Writer) error {
 	if r.Runs > 1 {
 		runs = fmt.Sprintf("; medians of %d runs", r.Runs)
 	}
-	_, err := fmt.Fprintf(w, "wabagate bench%s%s: %s; %d connections, %s%s\nEverything shares this machine. %s\n", mix, size, r.Stores, r.Connections, callbacks, runs, remark)
+	_, err := fmt.Fprintf(w, "wabagate bench%s%s: %s; %d connections, %s%s\nEverything shares this machine. %s\n", what, size, r.Stores, r.Connections, callbacks, runs, remark)
 	return err
 }
 
