@@ -25,6 +25,7 @@ type Options struct {
 	Throwaway   bool          // starts a Postgres and a Redis of our own, with the durability of production, and measures on them
 	Mix         string        // MixText or MixAll; empty → MixText
 	Fairness    bool          // measures what a dead webhook, a slow one and a broadcast cost the others, instead of all else
+	History     int           // measures with so many events in the history instead of all else; starts its own stores. 0 → does not
 	Quick       bool          // smaller numbers, without the hanging webhook
 	Connections int           // requests under way at a time, in every figure and limit alike; 0 or less → 64
 	Runs        int           // 0 or less → 1; the report holds medians, and of losses the worst
@@ -55,6 +56,9 @@ type sizes struct {
 	recipientRate int // per second
 	liveRate      int // messages per second, for as long as the broadcast takes
 
+	reads   int // of each kind, on the history
+	inserts int // times that callbacks are added to the history
+
 	postFor, drainFor time.Duration // patience with a slow machine
 }
 
@@ -63,15 +67,18 @@ func (o Options) sizes() sizes {
 		connections: 64, limit: 3 * time.Second, tasks: 20_000, acknowledge: 100_000, endToEnd: 60_000, rate: 200, steady: 20 * time.Second,
 		idle: 10 * time.Second, hooks: 50, hangRate: 20, hang: 15 * time.Second, rounds: 7, mixed: 20_000,
 		budget: 4 * time.Minute, postFor: 30 * time.Second, drainFor: 45 * time.Second,
-		fleet: 100, fairRounds: 5, recipients: 20_000, recipientRate: 1_000, liveRate: 20,
+		fleet: 100, fairRounds: 5, recipients: 20_000, recipientRate: 1_000, liveRate: 20, reads: 500, inserts: 3,
 	}
 	if o.Quick {
 		s.limit, s.tasks, s.acknowledge, s.endToEnd, s.rounds, s.mixed = time.Second, 5_000, 20_000, 10_000, 3, 10_000
 		s.steady, s.idle, s.hang, s.budget, s.postFor, s.drainFor = 5*time.Second, 4*time.Second, 0, time.Minute, 10*time.Second, 15*time.Second
-		s.fairRounds, s.recipients, s.recipientRate = 2, 2_000, 400
+		s.fairRounds, s.recipients, s.recipientRate, s.reads, s.inserts = 2, 2_000, 400, 100, 1
 	}
-	if o.Fairness {
+	switch {
+	case o.Fairness:
 		s.budget = 15 * time.Minute
+	case o.History > 0:
+		s.budget, s.acknowledge = time.Hour, min(s.acknowledge, 50_000)
 	}
 	if o.Connections > 0 {
 		s.connections = o.Connections
@@ -93,6 +100,9 @@ type bench struct {
 
 // Run measures. When it returns, whatever the reason, nothing it started is left.
 func Run(ctx context.Context, o Options) (*Report, error) {
+	if o.History > 0 {
+		o.Throwaway = true
+	}
 	if o.Throwaway {
 		o.DatabaseURL, o.RedisURL = "", ""
 	}
@@ -103,8 +113,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	default:
 		return nil, fmt.Errorf("--mix %s: expected %s or %s", o.Mix, MixText, MixAll)
 	}
-	if o.Fairness && o.Mix == MixAll {
-		return nil, errors.New("--fairness and --mix all measure different things: choose one")
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	var reports []*Report
 	for i := range max(o.Runs, 1) {
@@ -121,6 +131,26 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return Merge(reports), nil
 }
 
+// check complains of options that do not go together.
+func (o Options) check() error {
+	chosen := 0
+	for _, c := range []bool{o.Mix == MixAll, o.Fairness, o.History != 0} {
+		if c {
+			chosen++
+		}
+	}
+	switch {
+	case chosen > 1:
+		return errors.New("--mix all, --fairness and --history measure different things: choose one")
+	case o.History != 0 && (o.History < 2*youngHistory || o.History > mostHistory):
+		return fmt.Errorf("--history %d: expected a number of events from %d to %d", o.History, 2*youngHistory, mostHistory)
+	}
+	return nil
+}
+
+// mostHistory is some 250 GB.
+const mostHistory = 100_000_000
+
 // ErrInterrupted says that the caller ended a run.
 var ErrInterrupted = errors.New("interrupted")
 
@@ -131,7 +161,7 @@ func runOnce(parent context.Context, o Options, say *narrator) (r *Report, err e
 	s := o.sizes()
 	ctx, cancel := context.WithTimeoutCause(parent, s.budget, errBudget)
 	defer cancel()
-	b := &bench{o: o, s: s, say: say, report: &Report{Fairness: o.Fairness, Quick: o.Quick, Runs: 1, Connections: s.connections}}
+	b := &bench{o: o, s: s, say: say, report: &Report{Fairness: o.Fairness, History: o.History, Quick: o.Quick, Runs: 1, Connections: s.connections}}
 	if b.executable, err = os.Executable(); err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
@@ -164,6 +194,8 @@ func runOnce(parent context.Context, o Options, say *narrator) (r *Report, err e
 	switch {
 	case o.Fairness:
 		measure = b.fairness
+	case o.History > 0:
+		measure = b.history
 	case o.Mix == MixAll:
 		measure = b.mixes
 	}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -53,23 +54,6 @@ const (
 	keyHangLost   = "hanging_lost"
 
 	keyAllToText = "all_kinds_to_text_only"
-
-	keyFairReports   = "fairness_statuses_ratio"
-	keyFairLiveAlone = "fairness_live_alone_ratio"
-	keyFairLive      = "fairness_live_beside_ratio"
-)
-
-// The turns of the fairness stage have the same figures. The key of one is the turn, then the figure.
-const (
-	fairLiveP50    = "live_p50"
-	fairLiveP99    = "live_p99"
-	fairReportP50  = "statuses_p50"
-	fairReportP99  = "statuses_p99"
-	fairPace       = "statuses_per_second"
-	fairDead       = "waiting_for_dead"
-	fairSlow       = "waiting_for_slow"
-	fairLost       = "lost"
-	fairDuplicated = "duplicated"
 )
 
 // The mixes have the same figures. The key of one is the mix, then the figure.
@@ -152,10 +136,6 @@ const (
 	stageText        = "end to end, text messages only"
 	stageAll         = "end to end, everything WhatsApp sends"
 	stageMixes       = "everything WhatsApp sends beside text messages only"
-	stageFairIdle    = "live messages, nothing else"
-	stageFairAlone   = "live messages and a broadcast's statuses, every webhook healthy"
-	stageFairBeside  = "the same, one webhook dead and one answering in 2 s"
-	stageFair        = "compared, round by round"
 )
 
 var (
@@ -165,36 +145,15 @@ var (
 )
 
 // catalogue is every figure in the order of the report.
-var catalogue = slices.Concat(spine, mixture(textOnly, stageText, ""), mixture(allKinds, stageAll, textOnly), []kind{
-	{key: keyAllToText, stage: stageMixes, label: "events/s, the second to the first, by round", unit: "×", rules: []rule{{sign: atLeast, bound: 0.8}}},
-},
-	sharing(fairIdle, stageFairIdle, "nothing else", ""), sharing(fairAlone, stageFairAlone, "all healthy", fairIdle), sharing(fairBeside, stageFairBeside, "", fairAlone), []kind{
-		{key: keyFairReports, stage: stageFair, label: "statuses to healthy ones p99, the third to the second", unit: "×", rules: []rule{{sign: atMost, bound: 1.3}}},
-		{key: keyFairLiveAlone, stage: stageFair, label: "live messages p99, the second to the first", unit: "×", rules: []rule{{sign: atMost, bound: 1.5}}},
-		{key: keyFairLive, stage: stageFair, label: "live messages p99, the third to the first", unit: "×", rules: []rule{{sign: atMost, bound: 1.5}}},
-	})
+var catalogue = slices.Concat(spine,
+	mixture(textOnly, stageText, ""), mixture(allKinds, stageAll, textOnly), mixtures,
+	sharing(fairIdle, stageFairIdle, "nothing else", ""), sharing(fairAlone, stageFairAlone, "all healthy", fairIdle), sharing(fairBeside, stageFairBeside, "", fairAlone), shares,
+	ageing(ageYoung, stageYoung, ""), ageing(ageOld, stageOld, ageYoung),
+)
 
-// sharing is the figures of a turn of the fairness stage, latencies set beside those of another if that is not blank. As
-// is what they are called beside those of a third.
-func sharing(turn, stage, as, other string) []kind {
-	latency := func(figure, label string) kind {
-		k := kind{key: turn + figure, stage: stage, label: label, unit: "ms", as: as}
-		if other != "" {
-			k.rules = []rule{{limit: other + figure}}
-		}
-		return k
-	}
-	return []kind{
-		{key: turn + fairPace, stage: stage, label: "statuses acknowledged", unit: "/s"},
-		latency(fairReportP50, "statuses to healthy ones, due to delivered p50"),
-		latency(fairReportP99, "statuses to healthy ones, due to delivered p99"),
-		latency(fairLiveP50, "live messages, due to delivered p50"),
-		latency(fairLiveP99, "live messages, due to delivered p99"),
-		{key: turn + fairDead, stage: stage, label: "waiting for the dead one", worst: true},
-		{key: turn + fairSlow, stage: stage, label: "waiting for the slow one", worst: true},
-		{key: turn + fairLost, stage: stage, label: "lost", worst: true, rules: never},
-		{key: turn + fairDuplicated, stage: stage, label: "duplicated", worst: true, rules: never},
-	}
+// mixtures compares the mixes.
+var mixtures = []kind{
+	{key: keyAllToText, stage: stageMixes, label: "events/s, the second to the first, by round", unit: "×", rules: []rule{{sign: atLeast, bound: 0.8}}},
 }
 
 // mixture is the figures of a mix, set beside those of another if that is not blank.
@@ -273,15 +232,17 @@ var spine = []kind{
 	{key: keyHangLost, stage: stageHanging, label: "lost to healthy ones", unit: "", worst: true, rules: never},
 }
 
-func labelOf(key string) string {
-	for _, k := range catalogue {
-		switch {
-		case k.key != key:
-		case k.as != "":
-			return k.as
-		default:
-			return k.label
-		}
+// kindOf is the kind with a key, zero when there is none.
+func kindOf(key string) kind {
+	i := slices.IndexFunc(catalogue, func(k kind) bool { return k.key == key })
+	if i < 0 {
+		return kind{}
 	}
-	return key
+	return catalogue[i]
+}
+
+// labelOf is what a figure is called as the limit of another.
+func labelOf(key string) string {
+	k := kindOf(key)
+	return cmp.Or(k.as, k.label, key)
 }

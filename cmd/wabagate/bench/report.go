@@ -11,6 +11,7 @@ type Report struct {
 	Stores      string
 	Mix         string // MixAll, else text messages only
 	Fairness    bool
+	History     int // events; 0: not measured
 	Quick       bool
 	Runs        int
 	Rounds      int // that figures are medians of, in each run; 0 where they are not
@@ -124,7 +125,8 @@ func (r *Report) compare(value float64, rule rule) (Comparison, bool) {
 func (r *Report) Lost() int {
 	n := 0.0
 	for _, key := range []string{keyDrainLost, keyLost, keySteadyLost, keyHangLost, textOnly + mixLost, allKinds + mixLost,
-		fairIdle + fairLost, fairAlone + fairLost, fairBeside + fairLost} {
+		fairIdle + fairLost, fairAlone + fairLost, fairBeside + fairLost,
+		ageYoung + historyLost, ageOld + historyLost} {
 		n += r.values[key]
 	}
 	return int(n)
@@ -136,6 +138,7 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 		Stores      string   `json:"stores"`
 		Mix         string   `json:"mix,omitempty"`
 		Fairness    bool     `json:"fairness,omitempty"`
+		History     int      `json:"history,omitempty"`
 		Quick       bool     `json:"quick"`
 		Runs        int      `json:"runs"`
 		Rounds      int      `json:"rounds,omitempty"`
@@ -144,7 +147,7 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 		WarmUp      float64  `json:"latencies_leave_out_first_share"`
 		Notes       []string `json:"notes,omitempty"`
 		Figures     []Figure `json:"figures"`
-	}{r.Stores, r.Mix, r.Fairness, r.Quick, r.Runs, r.Rounds, r.Connections, bodySize, warmUp, r.Notes, r.Figures()})
+	}{r.Stores, r.Mix, r.Fairness, r.History, r.Quick, r.Runs, r.Rounds, r.Connections, bodySize, warmUp, r.Notes, r.Figures()})
 }
 
 // Merge makes one report of several: medians, and the worst of what must never happen.

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"flag"
 	"os"
-	"strings"
 	"testing"
+	"time"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata")
@@ -61,9 +61,29 @@ func sampleFairness() *Report {
 	return r
 }
 
+// sampleHistory is a report in which adding became a hair too slow, and one list far too slow.
+func sampleHistory() *Report {
+	r := &Report{Stores: "throw-away PostgreSQL and Redis", History: 10_000_000, Runs: 1, Connections: 64}
+	for age, v := range map[string]float64{ageYoung: 1, ageOld: 1.3} {
+		r.add(age+historySize, 300)
+		r.add(age+historyAccepted, 30_000)
+		r.add(age+historyAdded, 5_000/v)
+		r.add(age+historyCommits, 0.05)
+		for _, name := range []string{readList, readListLater, readListFailed, readListType, readListDay, readDelivery, readEvent, readMessage, readContact, readThread} {
+			r.add(age+name, v/2)
+		}
+		r.add(age+historyLost, 0)
+		r.add(age+historyDuplicated, 0)
+	}
+	r.add(ageOld+historyAdded, 3_846)
+	r.add(ageOld+readListLater, 50)
+	return r
+}
+
 func TestTable(t *testing.T) {
 	t.Parallel()
-	for path, r := range map[string]*Report{"testdata/table.golden": sample(), "testdata/mixes.golden": sampleMixes(), "testdata/fairness.golden": sampleFairness()} {
+	for path, r := range map[string]*Report{"testdata/table.golden": sample(), "testdata/mixes.golden": sampleMixes(), "testdata/fairness.golden": sampleFairness(),
+		"testdata/history.golden": sampleHistory()} {
 		var b bytes.Buffer
 		if err := r.Print(&b); err != nil {
 			t.Fatal(err)
@@ -248,8 +268,35 @@ func TestFairness(t *testing.T) {
 	if m := medians(rounds); m[keyFairReports] != 5 || m[fairBeside+fairSlow] != 9 {
 		t.Errorf("medians of rounds: %v", m)
 	}
-	if _, err := Run(t.Context(), Options{Fairness: true, Mix: MixAll}); err == nil || !strings.Contains(err.Error(), "choose one") {
-		t.Error(err)
+}
+
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	r := sampleHistory()
+	short := map[string]string{}
+	for _, f := range r.Figures() {
+		for _, c := range f.Against {
+			if c.Met != nil && !*c.Met {
+				short[f.Key] = c.Target
+			}
+			if c.Limit != nil && (c.Limit.Label != "at 100,000" || c.Limit.Ratio != f.Value/c.Limit.Value) {
+				t.Errorf("%+v", f)
+			}
+		}
+	}
+	if len(short) != 2 || short[ageOld+historyAdded] != "≥ 0.7692 × limit" || short[ageOld+readListLater] != "≤ 1.3 × limit" {
+		t.Errorf("short: %v", short)
+	}
+	r.add(ageYoung+historyLost, 1)
+	r.add(ageOld+historyLost, 2)
+	if r.Lost() != 3 {
+		t.Errorf("%d lost", r.Lost())
+	}
+	p := &past{tenants: make([]tenant, 1), chapters: []chapter{newChapter(100, 0, 1, time.Now())}}
+	for _, read := range p.reads(nil, nil) {
+		if kindOf(ageOld+read.key).label == "" || kindOf(ageYoung+read.key).label == "" {
+			t.Errorf("%s is in no report", read.key)
+		}
 	}
 }
 

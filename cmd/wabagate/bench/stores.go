@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,8 +24,9 @@ type stores struct {
 	database string // name of our database there; empty while there is none
 	redisURL string // with our logical database; empty: the in-process queue
 	redis    *redis.Client
-	claim    string // what our mark in Redis holds
-	owned    bool   // the servers run for us alone
+	claim    string            // what our mark in Redis holds
+	owned    bool              // the servers run for us alone
+	settings map[string]string // of our own PostgreSQL, beyond its defaults
 	closers  []func() error
 }
 
@@ -39,9 +42,12 @@ func openStores(ctx context.Context, o Options) (_ *stores, err error) {
 			err = errors.Join(err, s.close(context.WithoutCancel(ctx)))
 		}
 	}()
+	if o.History > 0 {
+		s.settings = productionPostgres()
+	}
 	redisURL := o.RedisURL.Text()
 	if o.Throwaway {
-		p, err := throwaway.StartPostgres(ctx, throwaway.PostgresOptions{Durable: true})
+		p, err := throwaway.StartPostgres(ctx, throwaway.PostgresOptions{Durable: true, Settings: s.settings})
 		if err != nil {
 			return nil, err
 		}
@@ -70,7 +76,15 @@ func (s *stores) describe() string {
 		queue = "Redis"
 	}
 	if s.owned {
-		return "throw-away PostgreSQL (default durability) and Redis (AOF everysec)"
+		durability := "default durability"
+		if len(s.settings) > 0 {
+			var words []string
+			for _, key := range slices.Sorted(maps.Keys(s.settings)) {
+				words = append(words, key+" "+s.settings[key])
+			}
+			durability = strings.Join(words, ", ")
+		}
+		return "throw-away PostgreSQL (" + durability + ") and Redis (AOF everysec)"
 	}
 	return database + " and " + queue
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -56,6 +57,9 @@ func (r *Report) head(w io.Writer) error {
 	case r.Fairness:
 		what, callbacks = " --fairness", "callbacks with one fact each"
 		remark = fmt.Sprintf("Each turn began on empty stores: medians of %d rounds, of losses the worst. %s", r.Rounds, remark)
+	case r.History > 0:
+		what = " --history " + strconv.Itoa(r.History)
+		remark = fmt.Sprintf("The history is of %d days; reads ask for something else each time, and their medians count.", pastDays)
 	case r.Mix == MixAll:
 		what, callbacks, remark = " --mix "+MixAll, "callbacks with one fact each", fmt.Sprintf("The mixes took turns: medians of %d rounds.", r.Rounds)
 	}

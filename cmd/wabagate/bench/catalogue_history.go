@@ -1,0 +1,59 @@
+package bench
+
+// The ages of the history have the same figures. The key of one is the age, then the figure.
+const (
+	historySize       = "database"
+	historyAccepted   = "accepted_per_second"
+	historyAdded      = "added_per_second"
+	historyCommits    = "commits"
+	historyLost       = "lost"
+	historyDuplicated = "duplicated"
+
+	readList       = "list"
+	readListLater  = "list_later"
+	readListFailed = "list_failed"
+	readListType   = "list_type"
+	readListDay    = "list_day"
+	readDelivery   = "delivery"
+	readEvent      = "event"
+	readMessage    = "message"
+	readContact    = "contact"
+	readThread     = "thread"
+)
+
+const (
+	stageYoung = "with 100,000 events in the history"
+	stageOld   = "with all events in the history"
+)
+
+// ageing is the figures of an age of the history, set beside those of another if that is not blank.
+func ageing(age, stage, other string) []kind {
+	figure := func(name, label, unit string, r rule) kind {
+		k := kind{key: age + name, stage: stage, label: label, unit: unit, as: "at 100,000"}
+		if other != "" {
+			r.limit = other + name
+			k.rules = []rule{r}
+		}
+		return k
+	}
+	rate := func(name, label string) kind { return figure(name, label, "/s", rule{sign: atLeast, bound: 1 / 1.3}) }
+	read := func(name, label string) kind { return figure(name, label, "ms", rule{sign: atMost, bound: 1.3}) }
+	return []kind{
+		figure(historySize, "database", "MiB", rule{sign: beside}),
+		rate(historyAccepted, "callbacks accepted"),
+		rate(historyAdded, "events translated, delivered and settled"),
+		figure(historyCommits, "commits per event", "", rule{sign: beside}),
+		read(readList, "delivery list, newest"),
+		read(readListLater, "delivery list, a later page"),
+		read(readListFailed, "delivery list, failed"),
+		read(readListType, "delivery list, one type"),
+		read(readListDay, "delivery list, one day"),
+		read(readDelivery, "delivery with its attempts"),
+		read(readEvent, "event by id"),
+		read(readMessage, "message by wamid"),
+		read(readContact, "contact by number"),
+		read(readThread, "messages of a conversation"),
+		{key: age + historyLost, stage: stage, label: "lost", worst: true, rules: never},
+		{key: age + historyDuplicated, stage: stage, label: "duplicated", worst: true, rules: never},
+	}
+}
