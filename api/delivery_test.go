@@ -151,7 +151,7 @@ func TestStats(t *testing.T) {
 	w := b.webhook()
 	path := "/webhooks/" + decimal(w.ID) + "/stats"
 	_, got := b.api("GET", path, "")
-	require.Equal(t, `{"hours":24,"total":0,"successful":0,"failed":0,"pending":0,"held":0,"attempts":0,"success_rate":null,"latency_ms":{"p50":0,"p95":0,"p99":0}}`, got)
+	require.Equal(t, `{"hours":24,"total":0,"successful":0,"failed":0,"pending":0,"held":0,"attempts":0,"success_rate":null,"latency_ms":{"p50":0,"p95":0,"p99":0},"waiting":{"webhook_id":`+decimal(w.ID)+`,"deliveries":0,"oldest_due":null,"overdue_seconds":0},"circuit":null}`, got)
 	for range 2 {
 		b.delivery(w, "message.received", models.Succeeded, delivered)
 	}

@@ -303,6 +303,10 @@ func (s *Server) handleJobCancel(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
+	before, err := s.store.JobByID(c.UserContext(), who.Business, id)
+	if err != nil {
+		return err
+	}
 	j, err := s.store.CancelJob(c.UserContext(), who.Business, id)
 	if err != nil {
 		return err
@@ -310,7 +314,7 @@ func (s *Server) handleJobCancel(c *fiber.Ctx, who caller) error {
 	s.refresh(c.UserContext())
 	text := "The job is cancelled. What was handed out already is still delivered."
 	switch {
-	case j.State != models.JobCancelled:
+	case before.State != models.JobRunning || j.State != models.JobCancelled:
 		text = "The job had ended before."
 	case j.Kind == models.CatchUp:
 		text += " What is still held stays held; new events are delivered as they come."

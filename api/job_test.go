@@ -36,7 +36,7 @@ func TestCatchUp(t *testing.T) {
 	require.Equal(t, 200, status)
 	require.Contains(t, got, `"count":3,"oldest":"20`)
 	require.Contains(t, got, `"estimated_seconds":2`)
-	for body, want := range map[string]string{``: "is not JSON", `{}`: "must be count", `{"from":"then"}`: "must be count", `{"from":7}`: "must be count, gap or now", `{"form":"gap"}`: "form"} {
+	for body, want := range map[string]string{``: "must be count", `{}`: "must be count", `{"from":"then"}`: "must be count", `{"from":7}`: "must be count, gap or now", `{"form":"gap"}`: "form"} {
 		status, got = b.api("POST", path, body)
 		require.Equal(t, 400, status, body)
 		require.Contains(t, got, want, body)

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"math/rand/v2"
@@ -67,14 +68,14 @@ type CourierOptions struct {
 	Patience time.Duration
 	Log      *slog.Logger
 	Metrics  *Metrics
-	// Now is the clock; nil means the wall clock.
+	// Now is the clock; nil means the store's.
 	Now func() time.Time
 }
 
 // NewCourier makes a courier; Close ends it.
 func NewCourier(o CourierOptions) *Courier {
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = o.Store.Now
 	}
 	if o.Patience <= 0 {
 		o.Patience = 10 * time.Minute
@@ -171,6 +172,15 @@ func (c *Courier) Attempt(ctx context.Context, w models.Work, slowLane bool) err
 		return err
 	}
 	if !sub.ready() {
+		// It may have been switched on a moment ago: what is held then waits for a person.
+		if err := c.routes.Refresh(ctx); err != nil {
+			return err
+		}
+		if sub, ok = c.subs.current().byID[w.WebhookID]; !ok {
+			return c.settles.Do(ctx, settling{Result: models.Result{Done: w.ID, WebhookID: w.WebhookID}})
+		}
+	}
+	if !sub.ready() {
 		held := settling{Result: models.Result{Done: w.ID, Work: w.ID, WebhookID: w.WebhookID, StandDown: sub.ordered()}}
 		for _, d := range due {
 			held.Updates = append(held.Updates, models.DeliveryUpdate{EventID: d.Event.ID, State: models.Held, Attempts: d.Attempts, DueAt: c.now()})
@@ -210,30 +220,37 @@ func (a attempted) again() bool { return a.update.State == models.Pending }
 
 // attempt makes one request. passed are the events that stepped aside before this one and are still to come.
 func (c *Courier) attempt(ctx context.Context, w models.Work, sub *subscription, d models.Due, x beside, passed []int64) attempted {
-	if err := c.rates.Wait(ctx, sub.webhook.ID, sub.webhook.RateLimit); err != nil {
+	permit, err := c.breaker.Allow(sub.webhook.ID)
+	if err != nil {
 		return attempted{left: err}
 	}
 	pass, err := c.lanes.Enter(ctx, sub.webhook.ID)
 	if err != nil {
+		c.breaker.Release(sub.webhook.ID, permit)
 		return attempted{left: err}
 	}
-	permit, err := c.breaker.Allow(sub.webhook.ID)
-	if err != nil {
+	// The rate last: whoever has the turn takes it at once.
+	if err := c.rates.Wait(ctx, sub.webhook.ID, sub.webhook.RateLimit); err != nil {
 		pass.Leave()
+		c.breaker.Release(sub.webhook.ID, permit)
 		return attempted{left: err}
 	}
 	started := c.now()
 	answer, verdict := c.send(ctx, sub, eventOf(d.Event, x), passed)
 	pass.Leave()
-	if answer.Err != nil && ctx.Err() != nil {
-		c.breaker.Report(sub.webhook.ID, permit, true) // we are stopping; the receiver is not to blame
+	stopped := answer.Err != nil && ctx.Err() != nil
+	if stopped || verdict.Outcome == deliver.Proxy || verdict.Outcome == deliver.Emptied {
+		c.breaker.Release(sub.webhook.ID, permit) // the receiver is not to blame
+	} else {
+		c.breaker.Report(sub.webhook.ID, permit, verdict.Outcome == deliver.Delivered)
+	}
+	if stopped {
 		return attempted{left: ctx.Err()}
 	}
-	c.breaker.Report(sub.webhook.ID, permit, verdict.Outcome == deliver.Delivered)
 	n := d.Attempts + 1
 	a := attempted{
 		probe: permit.Probe,
-		attempt: models.Attempt{EventID: d.Event.ID, WebhookID: sub.webhook.ID, N: n, StartedAt: started, Duration: answer.Duration, JobID: w.JobID,
+		attempt: models.Attempt{EventID: d.Event.ID, WebhookID: sub.webhook.ID, N: n, StartedAt: started, Duration: answer.Duration, JobID: cmp.Or(w.JobID, d.JobID),
 			Status: answer.Status, Outcome: string(verdict.Outcome), Reason: verdict.Reason, Answer: string(answer.Body)},
 		update: models.DeliveryUpdate{EventID: d.Event.ID, Attempts: n, DueAt: started},
 	}
@@ -250,7 +267,7 @@ func (c *Courier) attempt(ctx context.Context, w models.Work, sub *subscription,
 		wait, again := deliver.Next(sub.schedule, n-d.Base, verdict, rand.Float64())
 		if again {
 			a.update.State, a.update.DueAt = models.Pending, c.now().Add(wait)
-			a.next = []models.Work{{ID: c.store.NextID(), Kind: models.Deliver, Priority: models.Report, WebhookID: sub.webhook.ID, JobID: w.JobID,
+			a.next = []models.Work{{ID: c.store.NextID(), Kind: models.Deliver, Priority: models.Report, WebhookID: sub.webhook.ID,
 				DueAt: a.update.DueAt, Members: []int64{d.Event.ID}}}
 		} else {
 			a.update.State = models.Failed

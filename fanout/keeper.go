@@ -30,14 +30,14 @@ type KeeperOptions struct {
 	// Leads says whether this process is the one that is to do it.
 	Leads func() bool
 	Log   *slog.Logger
-	// Now is the clock; nil means the wall clock.
+	// Now is the clock; nil means the store's.
 	Now func() time.Time
 }
 
 // NewKeeper makes a keeper.
 func NewKeeper(o KeeperOptions) *Keeper {
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = o.Store.Now
 	}
 	return &Keeper{o: o, log: o.Log.With("component", "keeper"), now: o.Now}
 }
@@ -107,6 +107,18 @@ func (k *Keeper) Jobs(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for _, j := range jobs {
+		if sub, ok := k.o.Courier.subs.current().byID[j.WebhookID]; ok && !sub.ready() {
+			// It would be handed out and held again, for ever. The routes may be older than the job; the next look is not.
+			if err := k.o.Routes.Refresh(ctx); err != nil {
+				return false, err
+			}
+			if sub, ok := k.o.Courier.subs.current().byID[j.WebhookID]; ok && !sub.ready() {
+				if err := k.o.Store.FailJob(ctx, j.ID, "the webhook takes nothing: it is off, or its receiver has not answered the challenge"); err != nil {
+					return false, err
+				}
+				continue
+			}
+		}
 		after, works, err := k.o.Store.StepJob(ctx, j.ID, jobChunk)
 		if err != nil {
 			if !lasting(err) {
@@ -249,6 +261,18 @@ func (k *Keeper) probe(ctx context.Context, w models.Webhook) error {
 // Maintain makes room for the days to come and lets go of what is older than the retention.
 func (k *Keeper) Maintain(ctx context.Context) (bool, error) {
 	done, err := k.o.Store.Maintain(ctx, k.now(), k.o.Retention)
-	k.log.Debug("history looked after", "done", done)
-	return false, err
+	level := slog.LevelDebug
+	if len(done.Dropped) > 0 || done.Deleted+done.Emptied+done.Unfinished+done.Parked > 0 {
+		level = slog.LevelInfo
+	}
+	k.log.Log(ctx, level, "history looked after", "did", done)
+	if err != nil {
+		return false, err
+	}
+	// Work that went with its events may have been the turn of a lane.
+	up, err := k.o.Store.FreeLanes(ctx)
+	if err != nil || len(up) == 0 {
+		return false, err
+	}
+	return false, k.o.Queue.Enqueue(ctx, up...)
 }

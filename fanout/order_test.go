@@ -61,7 +61,7 @@ func (c *crew) hire() *worker {
 	require.NoError(c.t, err)
 	subs := NewSubscriptions(directory.Routes, log)
 	m := NewMetrics(prometheus.NewRegistry())
-	client := deliver.NewClient(deliver.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, true))
+	client := deliver.NewClient(deliver.NewGuard(deliver.Allowed{Prefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, true), deliver.Options{})
 	w.courier = NewCourier(CourierOptions{Store: w.store, Routes: directory, Subscriptions: subs, Poster: client, Lanes: deliver.NewLanes(8, nil), Rates: deliver.NewRates(c.redis),
 		Breaker: deliver.NewBreaker(c.redis, nil), Queue: discard{}, News: NewRecorder(w.store, directory, subs, discard{}, nil, log, m, nil), Patience: c.patience, Log: log, Metrics: m})
 	c.t.Cleanup(client.Close)

@@ -77,6 +77,10 @@ const (
 	// heldFor is how long a worker's list of held work counts.
 	heldFor = 5 * time.Second
 	page    = 1000
+	// oversleep is how long overdue work may sleep in the queue before it is looked at: it may wait for a circuit to close,
+	// but for no longer than longestSleep at a time.
+	oversleep    = 30 * time.Second
+	longestSleep = 6 * time.Minute
 	// pagesPerRound bounds one round; the next goes on where it ended.
 	pagesPerRound = 20
 	heldKeys      = "wabagate:holding:"
@@ -193,7 +197,7 @@ func (r *Reconciler) Round(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read what workers hold: %w", err)
 	}
-	now := time.Now()
+	now := r.store.Now()
 	ripe := models.FirstID(now.Add(-grace))
 	orphans := map[int64]bool{}
 	room, err := r.room(ctx)
@@ -248,7 +252,7 @@ func (r *Reconciler) queueLost(ctx context.Context, ws []models.Work, held, orph
 	if err != nil {
 		return err
 	}
-	var lost []models.Work
+	var lost, asleep []models.Work
 	for i, w := range ws {
 		if room != nil && room[r.queue.Layout().Of(w)] <= 0 {
 			continue
@@ -266,11 +270,24 @@ func (r *Reconciler) queueLost(ctx context.Context, ws []models.Work, held, orph
 			}
 			r.m.reconciled.WithLabelValues(kindName(w.Kind)).Inc()
 			r.log.Warn("work of a worker that is gone put in again", "work_id", w.ID, "kind", kindName(w.Kind))
+		case (states[i] == "scheduled" || states[i] == "retry") && r.store.Now().Sub(w.DueAt) > oversleep:
+			asleep = append(asleep, w)
+			continue
 		default:
 			continue
 		}
 		if room != nil {
 			room[r.queue.Layout().Of(w)]--
+		}
+	}
+	if len(asleep) > 0 {
+		woken, err := r.queue.Wake(ctx, asleep, r.store.Now().Add(longestSleep))
+		if err != nil {
+			return err
+		}
+		if woken > 0 {
+			r.m.reconciled.WithLabelValues("deliveries").Add(float64(woken))
+			r.log.Warn("work that slept too long was woken: a worker's clock is wrong", "pieces", woken)
 		}
 	}
 	if len(lost) == 0 {

@@ -22,6 +22,9 @@ func (c *Courier) send(ctx context.Context, sub *subscription, e event.Event, pa
 			v = deliver.Verdict{Outcome: deliver.Broken, Reason: "an internal error of the gateway; it is in its log"}
 		}
 	}()
+	if string(e.Data) == "" || string(e.Data) == models.ErasedData {
+		return deliver.Answer{Err: errEmptied}, deliver.Verdict{Outcome: deliver.Emptied, Final: true, Reason: errEmptied.Error()}
+	}
 	body, err := sub.dialect.Render(nil, e)
 	if err != nil {
 		return deliver.Answer{Err: err}, deliver.Verdict{Outcome: deliver.Broken, Final: true, Reason: "the event has no form in this dialect: " + err.Error()}
@@ -54,6 +57,9 @@ func sequences(passed []int64) string {
 	}
 	return strings.Join(texts, ",")
 }
+
+// errEmptied: there is nothing to deliver any more.
+var errEmptied = errors.New("what the event told was erased, or is older than contents are kept: nothing was sent")
 
 // Payload is the body that a webhook gets for an event; the same bytes on every attempt.
 func (c *Courier) Payload(w models.Webhook, e models.Event) ([]byte, error) {

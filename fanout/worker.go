@@ -97,7 +97,7 @@ func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell
 			DelayedTaskCheckInterval: time.Second,
 			HealthCheckInterval:      15 * time.Second,
 			ShutdownTimeout:          o.Grace,
-			RetryDelayFunc:           retryDelay,
+			RetryDelayFunc:           retryDelay(c.now),
 			IsFailure:                func(err error) bool { return !putOff(err) },
 			Logger:                   queueLog{log.With("component", "asynq")},
 			LogLevel:                 asynq.WarnLevel,
@@ -111,25 +111,36 @@ func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell
 	return w, nil
 }
 
+// earlyError says that work is not due yet: another worker, whose clock is ahead, took it for due. It is the wait.
+type earlyError time.Duration
+
+func (e earlyError) Error() string { return "due in " + time.Duration(e).String() }
+
 // putOff says that work was left for later on purpose.
 func putOff(err error) bool {
-	return errors.Is(err, deliver.ErrSlow) || errors.Is(err, deliver.ErrLimited) || errors.Is(err, deliver.ErrOpen)
+	var early earlyError
+	return errors.As(err, &early) || errors.Is(err, deliver.ErrSlow) || errors.Is(err, deliver.ErrLimited) || errors.Is(err, deliver.ErrOpen)
 }
 
 // retryDelay spaces the queue's own retries. These are the gateway's troubles (a database that is away) and webhooks that
 // take nothing at the moment; a failed delivery is rescheduled by the courier.
-func retryDelay(n int, err error, _ *asynq.Task) time.Duration {
-	var open deliver.OpenError
+func retryDelay(now func() time.Time) asynq.RetryDelayFunc {
 	spread := func(d time.Duration) time.Duration { return time.Duration(rand.Int64N(int64(d))) }
-	switch {
-	case errors.As(err, &open):
-		return max(time.Second, time.Until(open.Until)) + spread(2*time.Second)
-	case errors.Is(err, deliver.ErrLimited):
-		return time.Second
-	case errors.Is(err, deliver.ErrSlow):
-		return time.Second + spread(2*time.Second)
+	return func(n int, err error, _ *asynq.Task) time.Duration {
+		var open *deliver.OpenError
+		var early earlyError
+		switch {
+		case errors.As(err, &early):
+			return time.Duration(early)
+		case errors.As(err, &open):
+			return max(time.Second, open.Until.Sub(now())) + spread(2*time.Second)
+		case errors.Is(err, deliver.ErrLimited):
+			return time.Second
+		case errors.Is(err, deliver.ErrSlow):
+			return time.Second + spread(2*time.Second)
+		}
+		return min(time.Duration(n+1)*time.Second, 10*time.Second)
 	}
-	return min(time.Duration(n+1)*time.Second, 10*time.Second)
 }
 
 // Start begins to work and returns.
@@ -151,6 +162,9 @@ func (w *Worker) handle(ctx context.Context, t *asynq.Task, do func(context.Cont
 	work, err := task.Parse(t)
 	if err != nil {
 		return err
+	}
+	if early := work.DueAt.Sub(w.courier.now()); early > dueSlack {
+		return earlyError(early)
 	}
 	defer w.reconciler.Hold(work)()
 	return do(ctx, work)

@@ -77,6 +77,7 @@ type settlement struct {
 	turns     []settledTurn
 	standDown []int64 // webhooks
 	nextID    func() int64
+	now       func() time.Time
 }
 
 type settledDelivery struct {
@@ -103,7 +104,7 @@ type healthChange struct {
 // waits in no lane. The answer is the work that came up in lanes; it is in the outbox.
 func (s *Store) Settle(ctx context.Context, rs []Result) ([]Work, error) {
 	st := newSettlement(rs)
-	st.nextID = s.nextID
+	st.nextID, st.now = s.nextID, s.Now
 	up, err := s.hot.settle(ctx, st)
 	if err != nil {
 		return nil, fmt.Errorf("settle %d attempts: %w", len(st.attempts), err)

@@ -292,13 +292,13 @@ func (s *Store) emptyEvents(e *erasing, businessID int64, ids []int64) {
 	const hooks = "webhook_id IN (SELECT id FROM webhooks WHERE business_id = ?)"
 	e.exec("deliveries", "UPDATE deliveries SET state = ? WHERE event_id IN ? AND "+hooks+" AND state IN ?", Skipped, ids, businessID, []DeliveryState{Pending, Held})
 	e.exec("attempts", "UPDATE attempts SET answer = '' WHERE event_id IN ? AND "+hooks+" AND answer <> ''", ids, businessID)
-	e.exec("digests", "UPDATE digests SET data = ? WHERE event_id IN ?", erasedData, ids)
+	e.exec("digests", "UPDATE digests SET data = ? WHERE event_id IN ?", ErasedData, ids)
 	wamid := postgresWamid
 	if s.embedded {
 		wamid = sqliteWamid
 	}
 	e.exec("messages", "DELETE FROM messages WHERE number_id IN (SELECT id FROM numbers WHERE business_id = ?) AND wamid IN (SELECT "+wamid+" FROM events WHERE id IN ?)", businessID, ids)
-	e.exec("events", "UPDATE events SET data = ? WHERE id IN ? AND data <> ?", erasedData, ids, erasedData)
+	e.exec("events", "UPDATE events SET data = ? WHERE id IN ? AND data <> ?", ErasedData, ids, ErasedData)
 }
 
 // eraseStrayEvents erases events that belong to no conversation and name the contact: contact.created, statuses of
@@ -500,7 +500,7 @@ func (s *Store) eraseInspections(e *erasing, row *erasureRow, names personNames)
 			}
 		}
 		if erased {
-			e.exec("inspections", "UPDATE inspections SET body = ? WHERE id = ?", []byte(erasedData), a.ID)
+			e.exec("inspections", "UPDATE inspections SET body = ? WHERE id = ?", []byte(ErasedData), a.ID)
 		}
 	}
 	return arrivals[len(arrivals)-1].ID, e.err

@@ -182,7 +182,7 @@ func (s *Store) Reopen(ctx context.Context, eventID, webhookID int64, w Work) er
 		}
 		res := tx.Exec(`UPDATE deliveries SET state = ?, due_at = ?, base = attempts, job_id = NULL, held = NULL, lane = NULL, lane_sequence = NULL
 			WHERE event_id = ? AND webhook_id = ? AND (state <> ? OR due_at > ? OR lane IS NOT NULL)`+within("event_id", eventID),
-			Pending, dueMoment(w.DueAt), eventID, webhookID, Pending, moment(time.Now()))
+			Pending, dueMoment(w.DueAt), eventID, webhookID, Pending, moment(s.Now()))
 		if res.Error != nil {
 			return res.Error
 		}

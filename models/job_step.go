@@ -43,7 +43,7 @@ func (s *Store) StepJob(ctx context.Context, id int64, n int) (Job, []Work, erro
 }
 
 func (s *Store) stepJob(tx *gorm.DB, w webhookRow, r *jobRow, n int) ([]Work, error) {
-	due := dueMoment(time.Now())
+	due := dueMoment(s.Now())
 	var busy bool
 	if err := tx.Raw("SELECT EXISTS (SELECT 1 FROM outbox WHERE job_id = ? AND due_at <= ?)", r.ID, due.UnixMilli()).Scan(&busy).Error; err != nil || busy {
 		return nil, err

@@ -63,7 +63,7 @@ func settleLanes(ctx context.Context, l line, s settlement) ([]Work, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, due := s.move(held), dueMoment(time.Now())
+	m, due := s.move(held), dueMoment(s.now())
 	waiting, err := l.moveWaiting(ctx, m, due)
 	if err != nil {
 		return nil, err

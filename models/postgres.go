@@ -169,7 +169,7 @@ func (p *postgresEngine) settle(ctx context.Context, s settlement) ([]Work, erro
 	if err != nil || *finished == int64(len(s.done)) {
 		return nil, err
 	}
-	return p.settleLanes(ctx, settlement{done: s.done, nextID: s.nextID})
+	return p.settleLanes(ctx, settlement{done: s.done, nextID: s.nextID, now: s.now})
 }
 
 // queueDone finishes work, but for work that is still the turn of a lane: it is not done while others wait for it. The

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// erasedData stands where something was erased.
-const erasedData = `{"erased":true}`
+// ErasedData stands where something was erased.
+const ErasedData = `{"erased":true}`
 
 // Erased says whether what the event told was erased with its contact.
-func (e Event) Erased() bool { return string(e.Data) == erasedData }
+func (e Event) Erased() bool { return string(e.Data) == ErasedData }
 
 // personNames are the names of somebody who is to be erased.
 type personNames struct {
@@ -91,7 +91,7 @@ func (p personNames) within(v any) bool {
 func (p personNames) redact(body []byte, foreign func(phoneNumberID string) bool) (redacted []byte, changed bool) {
 	v, err := decodeJSON(body)
 	if err != nil {
-		return []byte(erasedData), true
+		return []byte(ErasedData), true
 	}
 	if root, ok := v.(map[string]any); ok && root["erased"] == true {
 		return body, false
@@ -100,7 +100,7 @@ func (p personNames) redact(body []byte, foreign func(phoneNumberID string) bool
 	kept, named := r.walk(v)
 	switch {
 	case named:
-		return []byte(erasedData), true
+		return []byte(ErasedData), true
 	case !r.changed:
 		return body, false
 	}

@@ -23,10 +23,10 @@ func TestRedact(t *testing.T) {
 		"nobody":                     {wrap(`"messages":[{"from":"15551987654321","text":{"body":"call 5511987654321!"}}]`), ""},
 		"a longer number":            {wrap(`"messages":[{"from":"55119876543210"}]`), ""},
 		"a number of somebody else":  {strings.Replace(wrap(`"messages":[{"from":"5511987654321"}]`), "600", "700", 1), ""},
-		"no list":                    {`{"from":"5511987654321"}`, erasedData},
-		"not JSON":                   {`5511987654321 {`, erasedData},
+		"no list":                    {`{"from":"5511987654321"}`, ErasedData},
+		"not JSON":                   {`5511987654321 {`, ErasedData},
 		"at the top":                 {`{"messages":[{"from":"5511987654321"}],"statuses":[]}`, `{"messages":[],"statuses":[]}`},
-		"erased before":              {erasedData, ""},
+		"erased before":              {ErasedData, ""},
 		"a change that is all of it": {`{"entry":[{"changes":[{"field":"user_id_update","value":{"user_id":"US.1"}}]}]}`, `{"entry":[{"changes":[]}]}`},
 	} {
 		got, changed := ada.redact([]byte(c.body), func(phone string) bool { return phone == "700" })

@@ -32,6 +32,7 @@ type Store struct {
 	db       *gorm.DB
 	hot      engine
 	ids      *IDs
+	clock    clock
 	ring     *keyring
 	migrator *goose.Provider
 	close    func() error
@@ -100,8 +101,12 @@ func (s *Store) begin(ctx context.Context) error {
 	if s.ring, s.rewrap, err = openKeyring(ctx, s.db, s.masters); err != nil {
 		return err
 	}
-	s.ids = NewIDs(node, nil)
-	return nil
+	s.ids = NewIDs(node, s.Now)
+	if s.embedded {
+		return nil
+	}
+	_, err = s.RoutesVersion(ctx) // which tells the time
+	return err
 }
 
 func (s *Store) nextNode(ctx context.Context) (int64, error) {
@@ -116,6 +121,10 @@ func (s *Store) nextID() int64 { return s.ids.Next() }
 
 // NextID is a fresh id that grows with time.
 func (s *Store) NextID() int64 { return s.ids.Next() }
+
+// Now is the time that all processes on this database share: its own. A process that has not asked for it yet, and the
+// embedded database, have the wall clock.
+func (s *Store) Now() time.Time { return s.clock.now() }
 
 // Close ends every connection.
 func (s *Store) Close() error { return s.close() }

@@ -57,7 +57,7 @@ func (s *Store) NewCallbackGroup(cs []Callback) Work {
 	for i := range cs {
 		cs[i].ID = s.ids.Next()
 	}
-	return Work{ID: s.ids.Next(), Kind: TranslateCallbacks, DueAt: time.Now(), Members: []int64{cs[0].ID, cs[len(cs)-1].ID}}
+	return Work{ID: s.ids.Next(), Kind: TranslateCallbacks, DueAt: s.Now(), Members: []int64{cs[0].ID, cs[len(cs)-1].ID}}
 }
 
 // Accept commits callbacks and their work in one transaction. Repeating it with the same ids changes nothing.

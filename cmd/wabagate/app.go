@@ -102,7 +102,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	}
 	bell := task.NewBell()
 	layout := task.Layout{Spread: queueSpread(cfg)}
-	queue := task.NewQueue(a.redis, bell, layout)
+	queue := task.NewQueue(a.redis, bell, layout, a.store.Now)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if a.cfg.RedisURL != "" {
@@ -110,16 +110,16 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	}
 
 	guard := deliver.NewGuard(cfg.AllowPrivate, cfg.AllowHTTP)
-	client := deliver.NewClient(guard, deliver.Options{})
+	client := deliver.NewClient(guard, deliver.Options{Proxy: cfg.Proxy})
 	a.onStop("delivery client", func() error { client.Close(); return nil })
 	subs := fanout.NewSubscriptions(a.directory.Routes, log)
 	metrics := fanout.NewMetrics(registry)
-	lanes, breaker := deliver.NewLanes(cfg.InFlight, nil), deliver.NewBreaker(a.redis, nil)
-	recorder := fanout.NewRecorder(a.store, a.directory, subs, queue, nil, log, metrics, nil)
+	lanes, breaker := deliver.NewLanes(cfg.InFlight, nil), deliver.NewBreaker(a.redis, a.store.Now)
+	recorder := fanout.NewRecorder(a.store, a.directory, subs, queue, nil, log, metrics, a.store.Now)
 	courier := fanout.NewCourier(fanout.CourierOptions{Store: a.store, Routes: a.directory, Subscriptions: subs, Poster: client, Lanes: lanes, Rates: deliver.NewRates(a.redis),
-		Breaker: breaker, Queue: queue, News: recorder, Patience: cfg.LanePatience, Log: log, Metrics: metrics})
+		Breaker: breaker, Queue: queue, News: recorder, Patience: cfg.LanePatience, Log: log, Metrics: metrics, Now: a.store.Now})
 	if cfg.Roles.Worker {
-		recorder = fanout.NewRecorder(a.store, a.directory, subs, queue, courier, log, metrics, nil)
+		recorder = fanout.NewRecorder(a.store, a.directory, subs, queue, courier, log, metrics, a.store.Now)
 	}
 
 	var next gateway.Next
@@ -131,7 +131,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		translator := fanout.NewTranslator(recorder, log)
 		next = translator
 		reconciler := fanout.NewReconciler(a.store, queue, a.redis, workerName(), depth, lanes.SetWorkers, log, metrics)
-		keeper := fanout.NewKeeper(fanout.KeeperOptions{Store: a.store, Courier: courier, News: recorder, Queue: queue, Routes: a.directory, Retention: cfg.Retention, Leads: reconciler.Leads, Log: log})
+		keeper := fanout.NewKeeper(fanout.KeeperOptions{Store: a.store, Courier: courier, News: recorder, Queue: queue, Routes: a.directory, Retention: cfg.Retention, Leads: reconciler.Leads, Log: log, Now: a.store.Now})
 		a.worker, err = fanout.NewWorker(fanout.WorkerOptions{Translators: cfg.Translators, Couriers: cfg.Couriers, Grace: cfg.Grace}, dial, bell, layout, translator, courier, reconciler, keeper, log)
 		if err != nil {
 			return nil, err

@@ -115,7 +115,7 @@ func settings() []setting {
 		{"WABAGATE_HOST", "all addresses", "address to listen on", func(c *Config, v string) error { c.Host = v; return nil }},
 		{"WABAGATE_DATA", "./data", "directory of the embedded database", func(c *Config, v string) error { c.Data = v; return nil }},
 		{"WABAGATE_ROLES", "ingress,api,worker", "what this process does; `--roles` wins", func(c *Config, v string) (err error) { c.Roles, err = parseRoles(v); return err }},
-		{"WABAGATE_ALLOW_PRIVATE", "none; loopback when embedded", "CIDRs, separated by commas, that customer URLs may reach although they are not public", func(c *Config, v string) (err error) { c.AllowPrivate, err = deliver.ParseAllowed(v); return err }},
+		{"WABAGATE_ALLOW_PRIVATE", "none; loopback when embedded", "CIDRs, addresses and host names (also `*.corp.example`), separated by commas, that customer URLs may reach although they are not public", func(c *Config, v string) (err error) { c.AllowPrivate, err = deliver.ParseAllowed(v); return err }},
 		{"WABAGATE_ALLOW_HTTP", "false", "lets customer URLs be plain http outside the allow-list too", func(c *Config, v string) (err error) { c.AllowHTTP, err = boolean(v); return err }},
 		{"WABAGATE_MASTER_KEY", "data key unprotected", "protects the key that secrets in the database are encrypted with; any long random text, the same for every process", func(c *Config, v string) error {
 			if len(v) < 16 {
@@ -151,6 +151,23 @@ func settings() []setting {
 		{"WABAGATE_IN_FLIGHT", "32", "requests in flight to one webhook, over all processes", func(c *Config, v string) (err error) { c.InFlight, err = number(v, 1, 1024); return err }},
 		{"WABAGATE_LANE_PATIENCE", "10m", "how long an event that fails may hold up its conversation at a webhook with `ordering: conversation`", func(c *Config, v string) (err error) {
 			c.LanePatience, err = duration(v, time.Second)
+			return err
+		}},
+		{"WABAGATE_RETENTION", "30d", "how long callbacks, events, deliveries and attempts are kept, by whole days (UTC); which events there have been is known for at least 8 days", func(c *Config, v string) error {
+			d, err := duration(v, 24*time.Hour)
+			c.Retention.Callbacks, c.Retention.Events, c.Retention.Deliveries = d, d, d
+			return err
+		}},
+		{"WABAGATE_PAYLOAD_RETENTION", "as long as the rest", "after how long the contents of callbacks and events and the answers of receivers are emptied, when that is to be sooner", func(c *Config, v string) (err error) {
+			c.Retention.Payloads, err = duration(v, 24*time.Hour)
+			return err
+		}},
+		{"WABAGATE_MESSAGE_RETENTION", "kept", "how long the messages of conversations are kept after they were sent", func(c *Config, v string) (err error) {
+			c.Retention.Messages, err = duration(v, 24*time.Hour)
+			return err
+		}},
+		{"WABAGATE_EGRESS_PROXY", "none", "`http://user:password@host:port` through which deliveries go out (CONNECT); addresses are judged before", func(c *Config, v string) (err error) {
+			c.Proxy, err = deliver.ParseProxy(v)
 			return err
 		}},
 		{"WABAGATE_QUEUE_SPREAD", "1; 4 on a Redis Cluster", "queues of each kind, so that the nodes of a Redis Cluster share them; the same for every process", func(c *Config, v string) (err error) {

@@ -32,12 +32,13 @@ const (
 	BadTLS    Outcome = "bad_tls"   // the certificate or the handshake failed
 	Forbidden Outcome = "forbidden" // the guard refused the address
 	Proxy     Outcome = "proxy"     // the operator's egress proxy failed; the receiver saw nothing
+	Emptied   Outcome = "emptied"   // the event's content is gone: nothing was sent
 	Broken    Outcome = "broken"    // the connection broke or the answer was not HTTP
 )
 
 // Outcomes lists all of them.
 func Outcomes() []Outcome {
-	return []Outcome{Delivered, Rejected, Redirect, Gone, Busy, Timeout, Refused, NoName, BadTLS, Forbidden, Proxy, Broken}
+	return []Outcome{Delivered, Rejected, Redirect, Gone, Busy, Timeout, Refused, NoName, BadTLS, Forbidden, Proxy, Emptied, Broken}
 }
 
 // Verdict is the judgement of one attempt.

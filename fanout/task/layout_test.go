@@ -39,7 +39,7 @@ func TestLayout(t *testing.T) {
 
 func TestTheSlowLaneIsKnown(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, dial func() redis.UniversalClient) {
-		q := task.NewQueue(dial(), task.NewBell(), task.Layout{Spread: 2})
+		q := task.NewQueue(dial(), task.NewBell(), task.Layout{Spread: 2}, nil)
 		w := models.Work{ID: 5, Kind: models.Deliver, Priority: models.Bulk, WebhookID: 7, JobID: 3, Members: []int64{1}}
 		other := models.Work{ID: 6, Kind: models.Deliver, WebhookID: 8, Members: []int64{1}}
 		require.NoError(t, q.Slow(t.Context(), w))

@@ -72,11 +72,16 @@ type Queue struct {
 	redis     redis.UniversalClient
 	bell      *Bell
 	layout    Layout
+	now       func() time.Time
 }
 
-// NewQueue makes a queue on a Redis that it does not close. bell rings for this process; other processes hear it too.
-func NewQueue(r redis.UniversalClient, bell *Bell, layout Layout) *Queue {
-	return &Queue{client: asynq.NewClientFromRedisClient(r), inspector: asynq.NewInspectorFromRedisClient(r), redis: r, bell: bell, layout: layout}
+// NewQueue makes a queue on a Redis that it does not close. bell rings for this process; other processes hear it too. A
+// nil now is the wall clock.
+func NewQueue(r redis.UniversalClient, bell *Bell, layout Layout, now func() time.Time) *Queue {
+	if now == nil {
+		now = time.Now
+	}
+	return &Queue{client: asynq.NewClientFromRedisClient(r), inspector: asynq.NewInspectorFromRedisClient(r), redis: r, bell: bell, layout: layout, now: now}
 }
 
 // Layout says how the queues are spread.
@@ -128,7 +133,7 @@ func (q *Queue) enqueue(ctx context.Context, w models.Work, queue, id string) er
 		return err
 	}
 	opts := []asynq.Option{asynq.TaskID(id), asynq.Queue(queue), asynq.MaxRetry(never), asynq.Timeout(handlerTimeout)}
-	if time.Until(w.DueAt) > 0 {
+	if w.DueAt.After(q.now()) {
 		opts = append(opts, asynq.ProcessAt(w.DueAt))
 	}
 	_, err = q.client.EnqueueContext(ctx, t, opts...)
@@ -176,6 +181,39 @@ func (q *Queue) States(ctx context.Context, ws []models.Work) ([]string, error) 
 		}
 	}
 	return states, nil
+}
+
+// Wake makes tasks ready that sleep, scheduled or between retries, beyond a moment: a worker whose clock was ahead put
+// them to sleep for longer than anybody meant. It answers how many.
+func (q *Queue) Wake(ctx context.Context, ws []models.Work, beyond time.Time) (woken int, err error) {
+	pipe := q.redis.Pipeline()
+	type sleeper struct {
+		queue, id string
+		score     *redis.FloatCmd
+	}
+	var all []sleeper
+	for _, w := range ws {
+		for _, queue := range []string{q.layout.Of(w), q.layout.Slow(w)} {
+			for _, set := range []string{"scheduled", "retry"} {
+				id := strconv.FormatInt(w.ID, 10)
+				all = append(all, sleeper{queue, id, pipe.ZScore(ctx, fmt.Sprintf("asynq:{%s}:%s", queue, set), id)})
+			}
+		}
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return 0, fmt.Errorf("ask the queue: %w", err)
+	}
+	for _, s := range all {
+		if until, err := s.score.Result(); err != nil || until <= float64(beyond.Unix()) {
+			continue
+		}
+		if err := q.inspector.RunTask(s.queue, s.id); err != nil {
+			return woken, fmt.Errorf("wake work %s: %w", s.id, err)
+		}
+		woken++
+		q.bell.Ring(ctx, q.redis, s.queue)
+	}
+	return woken, nil
 }
 
 // taskKey is where asynq keeps a task, whose state is a field of it.

@@ -93,7 +93,7 @@ func work(id int64) models.Work {
 func TestEachPieceOfWorkOnce(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, dial func() redis.UniversalClient) {
 		bell := task.NewBell()
-		q := task.NewQueue(dial(), bell, task.Layout{})
+		q := task.NewQueue(dial(), bell, task.Layout{}, nil)
 		var mu sync.Mutex
 		got := map[int64]models.Work{}
 		release := make(chan struct{})
@@ -142,7 +142,7 @@ func TestEachPieceOfWorkOnce(t *testing.T) {
 func TestTheBellIsQuickAndTheWaitIsCheap(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, dial func() redis.UniversalClient) {
 		bell := task.NewBell()
-		q := task.NewQueue(dial(), bell, task.Layout{})
+		q := task.NewQueue(dial(), bell, task.Layout{}, nil)
 		picked := make(chan time.Time, 1)
 		dequeues := serve(t, dial, bell, func(models.Work) { picked <- time.Now() })
 		time.Sleep(300 * time.Millisecond)
@@ -177,7 +177,7 @@ func TestRingsFromElsewhere(t *testing.T) {
 		picked := make(chan int64, 10)
 		serve(t, dial, here, func(w models.Work) { picked <- w.ID })
 		time.Sleep(200 * time.Millisecond)
-		elsewhere := task.NewQueue(dial(), task.NewBell(), task.Layout{})
+		elsewhere := task.NewQueue(dial(), task.NewBell(), task.Layout{}, nil)
 		require.NoError(t, elsewhere.Enqueue(t.Context(), work(1)))
 		require.EqualValues(t, 1, <-picked)
 		cancel()
@@ -192,7 +192,7 @@ func TestRingsFromElsewhere(t *testing.T) {
 func TestWorkDueLaterWaits(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, dial func() redis.UniversalClient) {
 		bell := task.NewBell()
-		q := task.NewQueue(dial(), bell, task.Layout{})
+		q := task.NewQueue(dial(), bell, task.Layout{}, nil)
 		picked := make(chan time.Time, 1)
 		serve(t, dial, bell, func(models.Work) { picked <- time.Now() })
 		w := work(1)

@@ -81,8 +81,8 @@ func TestFleetKnowsItsEvents(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	directory, err := models.NewDirectory(ctx, store, log)
 	must(err)
-	recorder := fanout.NewRecorder(store, fanout.NewSubscriptions(directory.Routes, log), nobody{}, nil, log, fanout.NewMetrics(prometheus.NewRegistry()), nil)
-	translator := fanout.NewTranslator(recorder, directory, log)
+	recorder := fanout.NewRecorder(store, directory, fanout.NewSubscriptions(directory.Routes, log), nobody{}, nil, log, fanout.NewMetrics(prometheus.NewRegistry()), nil)
+	translator := fanout.NewTranslator(recorder, log)
 	defer translator.Close()
 	for what, o := range map[string]owing{"chat": f.chat(20), "broadcast": f.broadcast(20, 5)} {
 		var cs []models.Callback
