@@ -139,3 +139,26 @@ func TestQueuesAreForOperators(t *testing.T) {
 	_, got = b.api("GET", "/webhooks/"+decimal(w.ID)+"/stats", "")
 	require.True(t, strings.Contains(got, `"waiting":{"webhook_id":`+decimal(w.ID)+`,"deliveries":2,`) && strings.Contains(got, `"circuit":null`), got)
 }
+
+// Whoever switches a webhook on is told what is kept for it; the others hear when one is switched off.
+func TestSwitchingOffAndOn(t *testing.T) {
+	b := setup(t)
+	w := b.webhook()
+	ops := b.webhook(func(w *models.Webhook) { w.Events = []string{"webhook.*"} })
+	path := "/webhooks/" + decimal(w.ID)
+	status, got := b.api("PUT", path, `{"is_active":0}`)
+	require.Equal(t, 200, status, got)
+	_, got = b.api("GET", path, "")
+	require.Contains(t, got, `"disabled_by":"owner","disabled_at":"20`)
+	_, got = b.api("GET", "/webhooks/"+decimal(ops.ID)+"/deliveries", "")
+	require.Contains(t, got, `"event":"webhook.disabled"`)
+	_, got = b.api("GET", path+"/deliveries", "")
+	require.NotContains(t, got, `webhook.disabled`, "it is the last that would hear of it")
+
+	_, got = b.api("PUT", path, `{"is_active":1}`)
+	require.Contains(t, got, `"message":"Webhook updated."`)
+	b.api("PUT", path, `{"is_active":0}`)
+	b.delivery(w, "message.received", models.Held)
+	_, got = b.api("PUT", path, `{"is_active":1}`)
+	require.Contains(t, got, `Held while it was off: 1. POST /api/client`+path+`/catch-up delivers them`)
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"wabagate/api/dashboard"
+	"wabagate/fanout"
 	"wabagate/fanout/deliver"
 	"wabagate/fanout/event"
 	"wabagate/models"
@@ -36,6 +37,8 @@ type Recorder interface {
 	SetOrder(ctx context.Context, businessID, id int64, change func(*models.Order) error) (models.Order, error)
 	// RegisterBroadcast makes a broadcast that is sent elsewhere known by its reference. What was counted of it before stays.
 	RegisterBroadcast(ctx context.Context, b models.Broadcast) (models.Broadcast, error)
+	// Tell records news of webhooks for the others of the business.
+	Tell(ctx context.Context, news ...fanout.Operation) error
 }
 
 // Enqueuer takes work into the queue.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"wabagate/fanout"
 	"wabagate/fanout/deliver"
 	"wabagate/fanout/dialect"
 	"wabagate/fanout/event"
@@ -52,6 +54,14 @@ type webhookJSON struct {
 	Verified       *bool                    `json:"verified"` // null where the dialect has no challenge
 	VerifyReason   string                   `json:"verify_reason"`
 
+	// DisabledBy is owner, receiver (it answered 410) or failures; empty while the webhook is on.
+	DisabledBy string      `json:"disabled_by"`
+	DisabledAt *event.Time `json:"disabled_at"` // null while it is on
+	// CatchingUp says that a job is delivering what was held; new events follow it.
+	CatchingUp bool `json:"catching_up"`
+	// FailingSince is the first failure since the last success; null: it does not fail.
+	FailingSince *event.Time `json:"failing_since"`
+
 	Ordering          string           `json:"ordering"`
 	Auth              *authJSON        `json:"auth"`
 	ClientCertificate *certificateJSON `json:"client_certificate"`
@@ -74,6 +84,13 @@ func webhookView(w models.Webhook) webhookJSON {
 	}
 	if mustVerify(w) {
 		v.Verified = &w.Verified
+	}
+	v.DisabledBy, v.CatchingUp = string(w.DisabledBy), w.CatchingUp
+	if !w.DisabledAt.IsZero() {
+		v.DisabledAt = &event.Time{Time: w.DisabledAt}
+	}
+	if !w.Health.FailingSince.IsZero() {
+		v.FailingSince = &event.Time{Time: w.Health.FailingSince}
 	}
 	return v
 }
@@ -224,10 +241,14 @@ func (s *Server) handleWebhookUpdate(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
+	kept, err := s.heldHint(c.UserContext(), id, ch)
+	if err != nil {
+		return err
+	}
 	updated := struct {
 		Message string `json:"message"`
 		*verdictJSON
-	}{"Webhook updated." + asked.hint(id), asked.view()}
+	}{"Webhook updated." + asked.hint(id) + kept, asked.view()}
 	return reply(c, http.StatusOK, updated)
 }
 
@@ -245,24 +266,48 @@ func (s *Server) updateWebhook(ctx context.Context, businessID, id int64, ch web
 	if err := s.lookAround(ctx, w, ch); err != nil {
 		return w, nil, err
 	}
-	var ask bool
+	var ask, was bool
 	w, err = s.store.UpdateWebhook(ctx, businessID, id, func(kept *models.Webhook) error {
 		before := *kept
 		if err := ch.apply(kept); err != nil {
 			return err
 		}
 		unproven(before, kept)
-		ask = asksAgain(before, *kept)
+		ask, was = asksAgain(before, *kept), before.Active
 		return nil
 	})
 	if err != nil {
 		return w, nil, err
 	}
 	s.refresh(ctx)
+	if was && !w.Active {
+		s.tellOff(ctx, w)
+	}
 	if !ask {
 		return w, nil, nil
 	}
 	return w, s.challenge(ctx, w), nil
+}
+
+// tellOff tells the business's other webhooks that its owner switched one off.
+func (s *Server) tellOff(ctx context.Context, w models.Webhook) {
+	news := fanout.Operation{Type: event.WebhookDisabled, Webhook: w, Key: w.DisabledAt.UTC().Format(time.RFC3339Nano), At: s.now(),
+		Reason: "Its owner switched it off; deliveries are kept until it is switched on again."}
+	if err := s.recorder.Tell(ctx, news); err != nil {
+		s.log.Warn("nobody was told that a webhook is off", "webhook_id", w.ID, "error", err)
+	}
+}
+
+// heldHint tells whoever switches a webhook on what is kept for it; empty when there is nothing to tell.
+func (s *Server) heldHint(ctx context.Context, id int64, ch webhookChange) (string, error) {
+	if !ch.active.given || !bool(ch.active.value) {
+		return "", nil
+	}
+	n, err := s.store.CountHeld(ctx, id)
+	if err != nil || n.N == 0 {
+		return "", err
+	}
+	return fmt.Sprintf(" Held while it was off: %d. POST /api/client/webhooks/%d/catch-up delivers them (from gap), or gives them up (from now).", n.N, id), nil
 }
 
 func (s *Server) handleWebhookDelete(c *fiber.Ctx, who caller) error {

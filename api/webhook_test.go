@@ -141,7 +141,7 @@ func TestWebhookLife(t *testing.T) {
 	status, got = b.api("GET", one, "")
 	require.Equal(t, 200, status)
 	require.Contains(t, got, `{"webhook":{"id":1,"name":"شركة","url":"https://203.0.113.7/h?a=1&b=2","events":["message.incoming","template.*"],`)
-	require.Contains(t, got, `"dialect":"twabot","rate_limit":50,"retry_schedule":[5,60],"timeout":7,"headers":{"X-Api-Key":"<secret>"},"disabled_reason":"","filter":null,"verified":null,"verify_reason":"","ordering":"none","auth":null,"client_certificate":null}`)
+	require.Contains(t, got, `"dialect":"twabot","rate_limit":50,"retry_schedule":[5,60],"timeout":7,"headers":{"X-Api-Key":"<secret>"},"disabled_reason":"","filter":null,"verified":null,"verify_reason":"","disabled_by":"","disabled_at":null,"catching_up":false,"failing_since":null,"ordering":"none","auth":null,"client_certificate":null}`)
 
 	// A listing sent back does not spoil what it does not show.
 	status, got = b.api("PUT", one, `{"headers":{"X-Api-Key":"<secret>","X-Other":"o"},"retry_schedule":"none","timeout":null,"number_id":null,"rate_limit":null,"is_active":0}`)

@@ -144,6 +144,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		a.onStop("courier", func() error { courier.Close(); return nil })
 	}
 	a.registerBacklog(registry)
+	registry.MustRegister(waitingCollector{a})
 
 	a.http = fiber.New(fiber.Config{
 		AppName: "wabagate", DisableStartupMessage: true, BodyLimit: gateway.MaxBody, ReadBufferSize: 16 << 10,
@@ -253,6 +254,33 @@ func (a *App) registerBacklog(r prometheus.Registerer) {
 		}
 		return max(0, time.Since(b.OldestDue).Seconds())
 	})
+}
+
+// waitingShown is how many webhooks the metrics name: those for which most waits.
+const waitingShown = 20
+
+var (
+	waitingDeliveries = prometheus.NewDesc("wabagate_webhook_waiting_deliveries", "Deliveries under way to a webhook, retries to come included; the twenty webhooks with most.", []string{"webhook_id"}, nil)
+	waitingOverdue    = prometheus.NewDesc("wabagate_webhook_overdue_seconds", "How long the oldest of them could have been attempted.", []string{"webhook_id"}, nil)
+)
+
+// waitingCollector tells how much waits for the webhooks that are behind.
+type waitingCollector struct{ a *App }
+
+func (waitingCollector) Describe(d chan<- *prometheus.Desc) { d <- waitingDeliveries; d <- waitingOverdue }
+
+func (w waitingCollector) Collect(m chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(w.a.background, 2*time.Second)
+	defer cancel()
+	waiting, err := w.a.store.Waiting(ctx, waitingShown)
+	if err != nil {
+		return // the backlog's gauges say that the database is away
+	}
+	for _, one := range waiting {
+		id := strconv.FormatInt(one.WebhookID, 10)
+		m <- prometheus.MustNewConstMetric(waitingDeliveries, prometheus.GaugeValue, float64(one.Deliveries), id)
+		m <- prometheus.MustNewConstMetric(waitingOverdue, prometheus.GaugeValue, max(0, w.a.store.Now().Sub(one.OldestDue).Seconds()), id)
+	}
 }
 
 // ready answers nil while both stores answer.
