@@ -139,7 +139,7 @@ func (b *bundle) deliver(w models.Webhook, r *fanouttest.Receiver) fanouttest.De
 	id, _, _ := strings.Cut(strings.TrimPrefix(b.delivery(w, "message.received", models.Pending), "dlv_"), "_")
 	eventID := decode[int64](b.t, id)
 	work := models.Work{ID: b.store.NextID(), Kind: models.Deliver, WebhookID: w.ID, DueAt: b.clock.now(), Members: []int64{eventID}}
-	require.NoError(b.t, b.courier.Attempt(b.t.Context(), work, false))
+	require.NoError(b.t, b.courier.Attempt(b.t.Context(), work, false, nil))
 	got := r.Got()
 	require.Len(b.t, got, before+1)
 	return got[before]

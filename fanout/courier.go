@@ -3,6 +3,7 @@ package fanout
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -143,8 +144,12 @@ const flushEvery = 200 * time.Millisecond
 // Attempt does one piece of delivery work: every delivery of it that is pending and due gets one request, its own
 // outcome and, if it failed, its own next try. An error that PutOff knows says that some were left for later, which costs
 // them no attempt: the webhook's circuit is open, its rate limit is reached, or it is slow. Work in the slow lane may wait
-// for a slow webhook; elsewhere it is handed to that lane.
-func (c *Courier) Attempt(ctx context.Context, w models.Work, slowLane bool) error {
+// for a slow webhook; elsewhere it is handed to that lane. held says whether the work is still the caller's; what is not
+// attempted when it no longer is, is left to whoever has it now. nil: it always is.
+func (c *Courier) Attempt(ctx context.Context, w models.Work, slowLane bool, held func() bool) error {
+	if held == nil {
+		held = func() bool { return true }
+	}
 	switch {
 	case !slowLane && c.lanes.Slow(w.WebhookID):
 		c.m.postponed.WithLabelValues("slow").Inc()
@@ -191,7 +196,7 @@ func (c *Courier) Attempt(ctx context.Context, w models.Work, slowLane bool) err
 	if err != nil {
 		return err
 	}
-	return (&round{c: c, work: w, sub: sub, besides: besides}).run(ctx, due)
+	return (&round{c: c, work: w, sub: sub, besides: besides, held: held}).run(ctx, due)
 }
 
 // due is what the work has to deliver now: as this process wrote it a moment ago, or from the database. Lanes change
@@ -202,6 +207,9 @@ func (c *Courier) due(ctx context.Context, w models.Work, sub *subscription) ([]
 	}
 	return c.store.LoadGroup(ctx, w, latest(c.now().Add(dueSlack), w.DueAt))
 }
+
+// errLapsed: this process stood still, and others have its work.
+var errLapsed = errors.New("the work is somebody else's by now")
 
 // attempted is the result of one delivery's turn.
 type attempted struct {
@@ -219,7 +227,7 @@ func (a attempted) delivered() bool { return a.update.State == models.Succeeded 
 func (a attempted) again() bool { return a.update.State == models.Pending }
 
 // attempt makes one request. passed are the events that stepped aside before this one and are still to come.
-func (c *Courier) attempt(ctx context.Context, w models.Work, sub *subscription, d models.Due, x beside, passed []int64) attempted {
+func (c *Courier) attempt(ctx context.Context, w models.Work, sub *subscription, d models.Due, x beside, passed []int64, held func() bool) attempted {
 	permit, err := c.breaker.Allow(sub.webhook.ID)
 	if err != nil {
 		return attempted{left: err}
@@ -238,14 +246,14 @@ func (c *Courier) attempt(ctx context.Context, w models.Work, sub *subscription,
 	started := c.now()
 	answer, verdict := c.send(ctx, sub, eventOf(d.Event, x), passed)
 	pass.Leave()
-	stopped := answer.Err != nil && ctx.Err() != nil
+	stopped := answer.Err != nil && (ctx.Err() != nil || !held())
 	if stopped || verdict.Outcome == deliver.Proxy || verdict.Outcome == deliver.Emptied {
 		c.breaker.Release(sub.webhook.ID, permit) // the receiver is not to blame
 	} else {
 		c.breaker.Report(sub.webhook.ID, permit, verdict.Outcome == deliver.Delivered)
 	}
 	if stopped {
-		return attempted{left: ctx.Err()}
+		return attempted{left: cmp.Or(ctx.Err(), errLapsed)}
 	}
 	n := d.Attempts + 1
 	a := attempted{
@@ -386,7 +394,7 @@ func (c *Courier) probe(ctx context.Context, w models.Webhook, d models.Due) (bo
 	if err != nil {
 		return false, err
 	}
-	a := c.attempt(ctx, work, sub, d, besides[d.Event.ID], nil)
+	a := c.attempt(ctx, work, sub, d, besides[d.Event.ID], nil, func() bool { return true })
 	if a.left != nil {
 		return false, nil
 	}

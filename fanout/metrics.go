@@ -31,14 +31,14 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		age: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "wabagate_delivery_age_seconds", Help: "Time from the event to its first successful delivery.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 5, 30, 60, 600, 3600, 86400}}),
 		postponed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "wabagate_deliveries_postponed_total",
-			Help: "Groups of deliveries put off without an attempt, by reason: circuit_open, rate_limit, slow."}, []string{"reason"}),
+			Help: "Groups of deliveries put off without an attempt, by reason: circuit_open, lapsed, rate_limit, slow."}, []string{"reason"}),
 		reconciled: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "wabagate_work_reconciled_total", Help: "Work that the queue had lost and that was put in again, by kind."}, []string{"kind"}),
 	}
 	r.MustRegister(m.callbacks, m.events, m.parked, m.attempts, m.duration, m.age, m.postponed, m.reconciled)
 	for _, o := range deliver.Outcomes() {
 		m.attempts.WithLabelValues(string(o))
 	}
-	for _, why := range []string{"circuit_open", "rate_limit", "slow"} {
+	for _, why := range []string{"circuit_open", "lapsed", "rate_limit", "slow"} {
 		m.postponed.WithLabelValues(why)
 	}
 	m.reconciled.WithLabelValues("callbacks")

@@ -116,7 +116,7 @@ func (c *crew) work(stop <-chan struct{}, size int) {
 					time.AfterFunc(time.Duration(rng.IntN(6))*time.Millisecond, doomed.die)
 				}
 				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-				_ = w.courier.Attempt(ctx, *mine, true) // what fails is found again
+				_ = w.courier.Attempt(ctx, *mine, true, nil) // what fails is found again
 				cancel()
 				mu.Lock()
 				held[mine.ID]--

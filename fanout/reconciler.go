@@ -37,6 +37,10 @@ type Reconciler struct {
 	// orphans are works found active and held by nobody in the last round.
 	orphans map[int64]bool
 	cursor  int64
+	// pulse is when this process was last seen running, counted from started; lapses, how often it was not for so long that
+	// others may have taken its work.
+	started       time.Time
+	pulse, lapses atomic.Int64
 	// leads says that this process had the turn in the last round.
 	leads atomic.Bool
 	// crew is told every second how many workers live.
@@ -49,19 +53,24 @@ type Reconciler struct {
 // wait in a queue, 0 for no bound. crew is told every second how many workers live; it may be nil.
 func NewReconciler(store *models.Store, queue *task.Queue, r redis.UniversalClient, worker string, depth int64, crew func(workers int), log *slog.Logger, m *Metrics) *Reconciler {
 	return &Reconciler{store: store, queue: queue, redis: r, worker: worker, log: log.With("component", "reconciler"), m: m,
-		holding: map[int64]int{}, orphans: map[int64]bool{}, crew: crew, depth: depth}
+		holding: map[int64]int{}, orphans: map[int64]bool{}, crew: crew, depth: depth, started: time.Now()}
 }
 
 // Leads says whether this process is the one of its kind that looks after what needs looking after once. Two may believe
 // so for a moment.
 func (r *Reconciler) Leads() bool { return r.leads.Load() }
 
-// Hold marks work as being done by this process until release is called.
-func (r *Reconciler) Hold(w models.Work) (release func()) {
+// Hold marks work as being done by this process until release is called. held says whether it still is this process's: one
+// that stood still for a while is thought dead, and others do its work.
+func (r *Reconciler) Hold(w models.Work) (held func() bool, release func()) {
 	r.mu.Lock()
 	r.holding[w.ID]++
 	r.mu.Unlock()
-	return func() {
+	lapses := r.lapses.Load()
+	held = func() bool {
+		return r.lapses.Load() == lapses && time.Since(r.started)-time.Duration(r.pulse.Load()) < heldFor
+	}
+	return held, func() {
 		r.mu.Lock()
 		if r.holding[w.ID]--; r.holding[w.ID] <= 0 {
 			delete(r.holding, w.ID)
@@ -88,34 +97,60 @@ const (
 	turnKey       = "wabagate:reconciler"
 )
 
+// live keeps the pulse, whether Redis hears of it or not: while it is away nobody takes anything.
+func (r *Reconciler) live(ctx context.Context) {
+	t := time.NewTicker(heldFor / 10)
+	defer t.Stop()
+	for {
+		now := time.Since(r.started)
+		if now-time.Duration(r.pulse.Swap(int64(now))) >= heldFor {
+			r.lapses.Add(1)
+			r.log.Warn("this process stood still; what it had in hand is left to others")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
 // Run reconciles at once and then every two seconds, and says every second what this process holds, until ctx ends.
 // Of several processes one reconciles at a time.
 func (r *Reconciler) Run(ctx context.Context) {
-	beat := time.NewTicker(time.Second)
-	defer beat.Stop()
-	var last time.Time
+	r.pulse.Store(int64(time.Since(r.started)))
+	var wg sync.WaitGroup
+	wg.Go(func() { r.live(ctx) })
+	// A round may take long, and meanwhile nobody must think this process dead.
+	wg.Go(func() { r.every(ctx, time.Second, 5*time.Second, "say what is in hand", r.sayHeld) })
+	r.every(ctx, reconcileEvery, 20*time.Second, "reconcile", func(ctx context.Context) error {
+		mine, err := r.myTurn(ctx)
+		r.leads.Store(mine && err == nil)
+		if err == nil && mine {
+			err = r.Round(ctx)
+		}
+		return err
+	})
+	wg.Wait()
+}
+
+// every does something at once and at intervals until ctx ends, and logs the first of its failures in a row.
+func (r *Reconciler) every(ctx context.Context, interval, limit time.Duration, what string, do func(context.Context) error) {
+	t := time.NewTicker(interval)
+	defer t.Stop()
 	failing := false
 	for {
-		c, cancel := context.WithTimeout(ctx, 20*time.Second)
-		err := r.sayHeld(c)
-		if err == nil && time.Since(last) >= reconcileEvery {
-			var mine bool
-			mine, err = r.myTurn(c)
-			r.leads.Store(mine)
-			if err == nil && mine {
-				err = r.Round(c)
-			}
-			last = time.Now()
-		}
+		c, cancel := context.WithTimeout(ctx, limit)
+		err := do(c)
 		cancel()
 		if err != nil && !failing && ctx.Err() == nil {
-			r.log.Warn("cannot reconcile; will go on trying", "error", err)
+			r.log.Warn("cannot "+what+"; will go on trying", "error", err)
 		}
 		failing = err != nil
 		select {
 		case <-ctx.Done():
 			return
-		case <-beat.C:
+		case <-t.C:
 		}
 	}
 }

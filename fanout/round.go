@@ -18,6 +18,7 @@ type round struct {
 	work    models.Work
 	sub     *subscription
 	besides map[int64]beside
+	held    func() bool
 	results chan step
 	// stop is closed by the first delivery that is left for later: what holds it up holds up the others too.
 	stop     chan struct{}
@@ -105,6 +106,8 @@ func whyLeft(err error) string {
 		return "circuit_open"
 	case errors.Is(err, deliver.ErrLimited):
 		return "rate_limit"
+	case errors.Is(err, errLapsed):
+		return "lapsed"
 	}
 	return "slow"
 }
@@ -219,7 +222,11 @@ func (r *round) attempt(ctx context.Context, d models.Due, passed []int64) (atte
 		return attempted{}, false
 	default:
 	}
-	a := r.c.attempt(ctx, r.work, r.sub, d, r.besides[d.Event.ID], passed)
+	if !r.held() {
+		r.leave(errLapsed)
+		return attempted{}, false
+	}
+	a := r.c.attempt(ctx, r.work, r.sub, d, r.besides[d.Event.ID], passed, r.held)
 	if a.left != nil {
 		r.leave(a.left)
 		return a, false

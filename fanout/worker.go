@@ -36,8 +36,11 @@ type Worker struct {
 type server struct {
 	*asynq.Server
 	name string
-	do   func(context.Context, models.Work) error
+	do   handler
 }
+
+// handler does a piece of work, as long as it is held.
+type handler func(ctx context.Context, w models.Work, held func() bool) error
 
 // WorkerOptions sizes a worker. The zero value is usable.
 type WorkerOptions struct {
@@ -63,17 +66,20 @@ func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell
 		o.Grace = 20 * time.Second
 	}
 	w := &Worker{translator: t, courier: c, reconciler: r, keeper: k}
-	attempt := func(slowLane bool) func(context.Context, models.Work) error {
-		return func(ctx context.Context, work models.Work) error { return c.Attempt(ctx, work, slowLane) }
+	attempt := func(slowLane bool) handler {
+		return func(ctx context.Context, w models.Work, held func() bool) error {
+			return c.Attempt(ctx, w, slowLane, held)
+		}
 	}
+	translate := func(ctx context.Context, w models.Work, _ func() bool) error { return t.Translate(ctx, w) }
 	for _, one := range []struct {
 		name        string
 		concurrency int
 		weights     map[string]int
-		do          func(context.Context, models.Work) error
+		do          handler
 	}{
-		{"callbacks", o.Translators, map[string]int{task.QueueCallbacks: 1}, t.Translate},
-		{"callback reports", max(1, o.Translators/2), map[string]int{task.QueueCallbackReports: 1}, t.Translate},
+		{"callbacks", o.Translators, map[string]int{task.QueueCallbacks: 1}, translate},
+		{"callback reports", max(1, o.Translators/2), map[string]int{task.QueueCallbackReports: 1}, translate},
 		{"live deliveries", o.Couriers, map[string]int{task.QueueLive: 1}, attempt(false)},
 		{"other deliveries", o.Couriers, map[string]int{task.QueueReports: 12, task.QueueBulk: 4, task.QueueHistory: 1, task.QueueReplayed: 2}, attempt(false)},
 		{"slow deliveries", max(1, o.Couriers/2), map[string]int{task.QueueSlow: 1}, attempt(true)},
@@ -119,7 +125,7 @@ func (e earlyError) Error() string { return "due in " + time.Duration(e).String(
 // putOff says that work was left for later on purpose.
 func putOff(err error) bool {
 	var early earlyError
-	return errors.As(err, &early) || errors.Is(err, deliver.ErrSlow) || errors.Is(err, deliver.ErrLimited) || errors.Is(err, deliver.ErrOpen)
+	return errors.As(err, &early) || errors.Is(err, errLapsed) || errors.Is(err, deliver.ErrSlow) || errors.Is(err, deliver.ErrLimited) || errors.Is(err, deliver.ErrOpen)
 }
 
 // retryDelay spaces the queue's own retries. These are the gateway's troubles (a database that is away) and webhooks that
@@ -158,7 +164,7 @@ func (w *Worker) Start() error {
 	return nil
 }
 
-func (w *Worker) handle(ctx context.Context, t *asynq.Task, do func(context.Context, models.Work) error) error {
+func (w *Worker) handle(ctx context.Context, t *asynq.Task, do handler) error {
 	work, err := task.Parse(t)
 	if err != nil {
 		return err
@@ -166,8 +172,9 @@ func (w *Worker) handle(ctx context.Context, t *asynq.Task, do func(context.Cont
 	if early := work.DueAt.Sub(w.courier.now()); early > dueSlack {
 		return earlyError(early)
 	}
-	defer w.reconciler.Hold(work)()
-	return do(ctx, work)
+	held, release := w.reconciler.Hold(work)
+	defer release()
+	return do(ctx, work, held)
 }
 
 // Stop takes no more work, lets what is in hand finish within the grace, and gives the rest back to the queue.

@@ -267,7 +267,10 @@ var (
 // waitingCollector tells how much waits for the webhooks that are behind.
 type waitingCollector struct{ a *App }
 
-func (waitingCollector) Describe(d chan<- *prometheus.Desc) { d <- waitingDeliveries; d <- waitingOverdue }
+func (waitingCollector) Describe(d chan<- *prometheus.Desc) {
+	d <- waitingDeliveries
+	d <- waitingOverdue
+}
 
 func (w waitingCollector) Collect(m chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(w.a.background, 2*time.Second)
