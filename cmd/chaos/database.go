@@ -166,21 +166,51 @@ func openQueue(url string) (queue, error) {
 	return queue{redis.NewClient(o)}, nil
 }
 
-// look counts what is ready, in refuge, and active without a lease, and adds it to r.
+// readyFor is how long a task is left ready before it counts as such: what waits for a circuit to close comes up now and
+// then, and is put off again.
+const readyFor = 2 * time.Second
+
+// ready are the tasks that are ready in a queue.
+func (q queue) ready(ctx context.Context, names []string) (map[string]bool, error) {
+	ready := map[string]bool{}
+	for _, name := range names {
+		ids, err := q.client.LRange(ctx, "asynq:{"+name+"}:pending", 0, -1).Result()
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			ready[name+" "+id] = true
+		}
+	}
+	return ready, nil
+}
+
+// look counts what stays ready, is in refuge, and is active without a lease, and adds it to r.
 func (q queue) look(ctx context.Context, r *remains) error {
 	names, err := q.client.SMembers(ctx, "asynq:queues").Result()
 	if err != nil {
 		return err
 	}
+	ready, err := q.ready(ctx, names)
+	if err != nil {
+		return err
+	}
+	if len(ready) > 0 {
+		time.Sleep(readyFor)
+		still, err := q.ready(ctx, names)
+		if err != nil {
+			return err
+		}
+		for id := range ready {
+			if still[id] {
+				r.pending++
+			}
+		}
+	}
 	if r.refuge, err = q.client.LLen(ctx, "wabagate:refuge").Result(); err != nil {
 		return err
 	}
 	for _, name := range names {
-		pending, err := q.client.LLen(ctx, "asynq:{"+name+"}:pending").Result()
-		if err != nil {
-			return err
-		}
-		r.pending += pending
 		active, err := q.client.LRange(ctx, "asynq:{"+name+"}:active", 0, -1).Result()
 		if err != nil {
 			return err
