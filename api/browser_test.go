@@ -179,6 +179,11 @@ func TestEveryPageFits(t *testing.T) {
 		}
 	}
 	b.delivery(off, "message.received", models.Held)
+	catching := b.webhook(func(w *models.Webhook) { w.Name, w.Active = "Warehouse", false })
+	for range 3 {
+		b.delivery(catching, "message.received", models.Held)
+	}
+	_, _ = b.api("POST", "/webhooks/"+decimal(catching.ID)+"/catch-up", `{"from":"gap"}`)
 	require.NoError(t, refresh(b))
 	for _, body := range []string{`{}`, `{"event":"message.report"}`} {
 		_, _ = b.api("POST", "/webhooks/"+decimal(inspector)+"/test", body)
@@ -190,7 +195,7 @@ func TestEveryPageFits(t *testing.T) {
 	pages := []struct{ name, url, before string }{
 		{"login", base + "/login", ""}, {"webhooks", base + "/", ""}, {"new", base + "/webhooks/new", ""}, {"webhook", one, ""}, {"edit", one + "/edit", ""},
 		{"created", base + "/webhooks/" + decimal(inspector) + "?done=created", `document.querySelector("form.inline").requestSubmit()`},
-		{"off", base + "/webhooks/" + decimal(off.ID), ""}, {"unverified", base + "/webhooks/" + decimal(unverified.ID), ""}, {"delivery", base + "/deliveries/" + failed, ""}, {"inspector", base + "/inspect/demo", ""}, {"missing", base + missing, ""},
+		{"off", base + "/webhooks/" + decimal(off.ID), ""}, {"catching", base + "/webhooks/" + decimal(catching.ID), ""}, {"unverified", base + "/webhooks/" + decimal(unverified.ID), ""}, {"delivery", base + "/deliveries/" + failed, ""}, {"inspector", base + "/inspect/demo", ""}, {"missing", base + missing, ""},
 	}
 	shoot := func(look string, width int64) {
 		for _, p := range pages {

@@ -38,6 +38,8 @@ func (s *Server) registerPages(app *fiber.App) {
 	app.Post("/webhooks/:id<int>/secret/rotate", s.fence, s.page(s.submitRotate))
 	app.Post("/webhooks/:id<int>/secret/rotate/finish", s.fence, s.page(s.submitRotationFinish))
 	app.Get("/deliveries/:id", s.page(s.pageDelivery))
+	app.Post("/webhooks/:id<int>/catch-up", s.fence, s.page(s.submitCatchUp))
+	app.Post("/webhooks/:id<int>/jobs/:job<int>/cancel", s.fence, s.page(s.submitJobCancel))
 	app.Post("/deliveries/:id/resend", s.fence, s.page(s.submitResend))
 }
 
@@ -91,6 +93,9 @@ var notices = map[string]string{
 	"updated":     "Changes saved.",
 	"enabled":     "Webhook enabled.",
 	"off":         "Webhook disabled. Events are held until you enable it.",
+	"catching-up": "What was held follows, oldest first.",
+	"from-now":    "The webhook goes on from now; what was held is given up, and each can still be resent.",
+	"cancelled":   "Cancelled. What was handed out already is still delivered.",
 	"deleted":     "Webhook deleted.",
 	"rotated":     "The signing secret is new. Update your receiver.",
 	"finished":    "The old secret has ended.",

@@ -216,3 +216,33 @@ func TestWebhookButtons(t *testing.T) {
 	status, _ = b.page(one)
 	require.Equal(t, 404, status)
 }
+
+// Whoever enables a webhook for which something is held says what becomes of it.
+func TestHeldIsAskedAbout(t *testing.T) {
+	b := setup(t)
+	w := b.webhook(func(w *models.Webhook) { w.Active = false })
+	path := "/webhooks/" + decimal(w.ID)
+	_, got := b.page(path)
+	require.Contains(t, got, ">Enable</button>")
+	for range 2 {
+		b.delivery(w, "message.received", models.Held)
+	}
+	_, got = b.page(path)
+	require.Contains(t, got, "Held while the webhook was off: 2.")
+	require.NotContains(t, got, ">Enable</button>")
+	status, _, _ := b.form(path+"/catch-up", "from=later")
+	require.Equal(t, 400, status)
+	status, _, header := b.form(path+"/catch-up", "from=gap")
+	require.Equal(t, 303, status)
+	require.Contains(t, header.Get("Location"), "done=catching-up")
+	_, got = b.page(path)
+	require.Contains(t, got, "A catch-up is running: 0 of 2.")
+	jobs, err := b.store.Jobs(t.Context(), b.ours.ID, w.ID, 0, 1)
+	require.NoError(t, err)
+	_, _, header = b.form(path+"/jobs/"+decimal(jobs[0].ID)+"/cancel", "")
+	require.Contains(t, header.Get("Location"), "done=cancelled")
+	_, _, header = b.form(path+"/catch-up", "from=now")
+	require.Contains(t, header.Get("Location"), "done=from-now")
+	_, got = b.page(path)
+	require.NotContains(t, got, "Held while")
+}

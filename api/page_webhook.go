@@ -105,6 +105,22 @@ func (s *Server) showWebhook(c *fiber.Ctx, who caller, t *trial) error {
 	return s.render(c, http.StatusOK, view)
 }
 
+// addHeld adds what is kept for the webhook, and the job that delivers it.
+func (s *Server) addHeld(ctx context.Context, w models.Webhook, view *dashboard.Webhook) error {
+	n, err := s.store.CountHeld(ctx, w.ID)
+	if err != nil {
+		return err
+	}
+	view.Held = n.N
+	jobs, err := s.store.Jobs(ctx, w.BusinessID, w.ID, 0, 1)
+	if err != nil || len(jobs) == 0 || jobs[0].State != models.JobRunning {
+		return err
+	}
+	j := jobs[0]
+	view.Catching = &dashboard.Catching{ID: j.ID, Kind: strings.ReplaceAll(string(j.Kind), "_", "-"), Released: j.Released, Total: j.Total, Share: int(100 * progress(j))}
+	return nil
+}
+
 // webhookPage is what the page says of the webhook itself.
 func (s *Server) webhookPage(ctx context.Context, w models.Webhook) (dashboard.Webhook, error) {
 	view := dashboard.Webhook{Item: s.webhookItem(w), Description: w.Description, Number: "all numbers", Created: dashboard.NewWhen(w.CreatedAt, s.now()),
@@ -112,6 +128,9 @@ func (s *Server) webhookPage(ctx context.Context, w models.Webhook) (dashboard.W
 		Signed: w.Secret != "", Overlapping: w.Overlapping(s.now()), PreviousUntil: dashboard.NewWhen(w.PreviousUntil, s.now()),
 		Overlaps: options("0", [2]string{"0", "at once"}, [2]string{"1", "in 1 hour"}, [2]string{"24", "in 24 hours"}, [2]string{"168", "in 7 days"}),
 		Ordering: orderingText(w.Ordering), Auth: authText(w.Auth)}
+	if err := s.addHeld(ctx, w, &view); err != nil {
+		return view, err
+	}
 	if d, _ := dialect.Lookup(w.Dialect); d.SignsOnce() {
 		view.SignsOnce = w.Dialect
 	}
@@ -326,6 +345,48 @@ func (s *Server) submitWebhookActive(c *fiber.Ctx, who caller) error {
 		done = "enabled"
 	}
 	return back(c, fmt.Sprintf("/webhooks/%d", id), done)
+}
+
+// submitCatchUp says what becomes of what was held, and switches the webhook on.
+func (s *Server) submitCatchUp(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	w, err := s.store.Webhook(c.UserContext(), who.Business, id)
+	if err != nil {
+		return err
+	}
+	done := "catching-up"
+	switch c.FormValue("from") {
+	case "gap":
+		_, err = s.catchUp(c.UserContext(), w)
+	case "now":
+		done = "from-now"
+		_, err = s.fromNow(c.UserContext(), w)
+	default:
+		err = invalid("from", codeInvalid, "must be gap or now")
+	}
+	if err != nil {
+		return err
+	}
+	return back(c, fmt.Sprintf("/webhooks/%d", id), done)
+}
+
+func (s *Server) submitJobCancel(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	job, err := pathID(c, "job")
+	if err != nil {
+		return err
+	}
+	if _, err := s.store.CancelJob(c.UserContext(), who.Business, job); err != nil {
+		return err
+	}
+	s.refresh(c.UserContext())
+	return back(c, fmt.Sprintf("/webhooks/%d", id), "cancelled")
 }
 
 func (s *Server) submitWebhookDelete(c *fiber.Ctx, who caller) error {

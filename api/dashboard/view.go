@@ -138,10 +138,21 @@ type EventGroup struct {
 	Chosen int
 }
 
+// Catching is a catch-up or replay that is running.
+type Catching struct {
+	ID              int64
+	Kind            string // catch-up or replay
+	Released, Total int64
+	Share           int // percent
+}
+
 // Webhook shows one webhook with its record and its deliveries.
 type Webhook struct {
 	Shell
-	Item        WebhookItem
+	Item WebhookItem
+	// Held is how many deliveries are kept because the webhook is, or was, off.
+	Held        int64
+	Catching    *Catching // nil: none is running
 	Description string
 	Number      string
 	Created     When
