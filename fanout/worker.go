@@ -117,6 +117,9 @@ func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell
 	return w, nil
 }
 
+// queueClock is how early the queue itself may be: it counts whole seconds.
+const queueClock = time.Second
+
 // earlyError says that work is not due yet: another worker, whose clock is ahead, took it for due. It is the wait.
 type earlyError time.Duration
 
@@ -169,7 +172,7 @@ func (w *Worker) handle(ctx context.Context, t *asynq.Task, do handler) error {
 	if err != nil {
 		return err
 	}
-	if early := work.DueAt.Sub(w.courier.now()); early > dueSlack {
+	if early := work.DueAt.Sub(w.courier.now()); early > queueClock {
 		return earlyError(early)
 	}
 	held, release := w.reconciler.Hold(work)
