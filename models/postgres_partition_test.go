@@ -172,6 +172,25 @@ func TestDroppingADayIsQuick(t *testing.T) {
 	}
 }
 
+// TestMakeLeaves: rows of days long ago can be written by hand once there is room for them, on either engine.
+func TestMakeLeaves(t *testing.T) {
+	onBoth(t, func(t *testing.T, where models.Options) {
+		s, ctx := open(t, where), t.Context()
+		to := time.Now().AddDate(0, 0, -90)
+		from := to.AddDate(0, 0, -5)
+		ok(t, s.MakeLeaves(ctx, from, to))
+		ok(t, s.MakeLeaves(ctx, from, to)) // they are there
+		for _, at := range []time.Time{from, to.AddDate(0, 0, -2), to} {
+			ok(t, s.DB().Exec("INSERT INTO callbacks (id, app_id, received_at, body) VALUES (?, 1, ?, '')", models.FirstID(at), at).Error)
+		}
+		early := from.AddDate(0, 0, -1)
+		err := s.DB().Exec("INSERT INTO callbacks (id, app_id, received_at, body) VALUES (?, 1, ?, '')", models.FirstID(early), early).Error
+		if postgres := where.DatabaseURL != ""; postgres != (err != nil) {
+			t.Errorf("the day before: %v", err)
+		}
+	})
+}
+
 // TestInterruptedDrop: a day that was on its way out when the process ended is gone after the next time, and not in the way.
 func TestInterruptedDrop(t *testing.T) {
 	t.Parallel()

@@ -42,7 +42,7 @@ func (p *postgresEngine) maintain(ctx context.Context, now time.Time, c cutoffs,
 	}
 	// Closing gives the lock back too, but not before the server notices.
 	defer func() { _, _ = conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock_all()`) }()
-	if done.Made, err = makeLeaves(ctx, conn, now); err != nil {
+	if done.Made, err = makeLeaves(ctx, conn, now, now.AddDate(0, 0, daysAhead)); err != nil {
 		return err
 	}
 	m := &postgresMaintenance{Conn: conn, cutoffs: c, done: done}
@@ -240,10 +240,10 @@ func (m *postgresMaintenance) setPruned(ctx context.Context, table string, befor
 	return err
 }
 
-// makeLeaves makes those of today and of the days ahead.
-func makeLeaves(ctx context.Context, db beginner, now time.Time) (names []string, err error) {
+// makeLeaves makes those of the days from one moment to another, both included, and names the new ones.
+func makeLeaves(ctx context.Context, db beginner, from, to time.Time) (names []string, err error) {
 	for _, t := range partitionedTables {
-		for _, l := range t.leaves(FirstID(now), FirstID(now.AddDate(0, 0, daysAhead))) {
+		for _, l := range t.leaves(FirstID(from), FirstID(to)) {
 			made, err := makeLeaf(ctx, db, l)
 			if err != nil {
 				return names, err

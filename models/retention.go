@@ -122,5 +122,16 @@ func (s *Store) Maintain(ctx context.Context, now time.Time, r Retention) (Maint
 	return m, nil
 }
 
+// MakeLeaves makes room for rows of the days from one moment to another, both included, for who writes a past by hand.
+// Only PostgreSQL needs it: Maintain makes room for the days to come, and the store's own writes for any other.
+func (s *Store) MakeLeaves(ctx context.Context, from, to time.Time) error {
+	p, partitioned := s.hot.(*postgresEngine)
+	if !partitioned {
+		return nil
+	}
+	_, err := makeLeaves(ctx, p.pool, from, to)
+	return err
+}
+
 // rowsAtOnce is about how many rows go in one transaction.
 const rowsAtOnce = 2000
