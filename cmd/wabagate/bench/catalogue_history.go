@@ -19,6 +19,11 @@ const (
 	readMessage    = "message"
 	readContact    = "contact"
 	readThread     = "thread"
+	readPhone      = "search_phone"
+	readWamid      = "search_wamid"
+	readKey        = "search_event"
+	readFeed       = "feed"
+	readTimeline   = "timeline"
 )
 
 const (
@@ -53,6 +58,11 @@ func ageing(age, stage, other string) []kind {
 		read(readMessage, "message by wamid"),
 		read(readContact, "contact by number"),
 		read(readThread, "messages of a conversation"),
+		read(readPhone, "search by phone"),
+		read(readWamid, "search by wamid"),
+		read(readKey, "search by event id"),
+		read(readFeed, "pull, a page"),
+		read(readTimeline, "timeline of a message"),
 		{key: age + historyLost, stage: stage, label: "lost", worst: true, rules: never},
 		{key: age + historyDuplicated, stage: stage, label: "duplicated", worst: true, rules: never},
 	}

@@ -35,10 +35,11 @@ type tenant struct {
 
 // chapter is what one filling made. Row k of it can be found again by what the methods say.
 type chapter struct {
-	n              int64 // events
-	seed           int64 // tells chapters apart, in ids too
-	start          int64 // milliseconds since ids began
-	person, people int64 // the first contact, which is the first conversation too, and how many
+	n              int64             // events
+	seed           int64             // tells chapters apart, in ids too
+	start          int64             // milliseconds since ids began
+	person, people int64             // the first contact, which is the first conversation too, and how many
+	before         models.FeedCursor // where its events begin in the feed
 }
 
 const (
@@ -159,6 +160,7 @@ var presentFilling = filling{
 				ELSE '"status":{"message_id":"' || wamid || '","status":"' || status || '","current_status":"' || status || '","recipient_id":"' || wa_id || '","recipient_user_id":"GB.'
 					|| person || '","timestamp":"' || moment || '","tracking":"origin=agent","pricing":{"billable":true,"pricing_model":"PMP","type":"regular","category":"utility"}}'
 				END || '}' FROM row`,
+		eventRows + `INSERT INTO event_keys (key, event_id) SELECT decode(md5('event ' || @seed::bigint || '.' || k), 'hex'), id + 1 FROM row`,
 		eventRows + `INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, failed_at)
 			SELECT id + 1, webhook_id, CASE WHEN failed THEN 2 ELSE 1 END, 1, at, CASE WHEN failed THEN at END FROM row`,
 		eventRows + `INSERT INTO attempts (event_id, webhook_id, n, started_at, duration_us, status, outcome, reason, answer)
@@ -193,10 +195,10 @@ const (
 )
 
 // write makes a chapter of n events more. told hears how many are written, now and then.
-func (p *past) write(ctx context.Context, databaseURL string, f filling, n int64, told func(written int64)) error {
+func (p *past) write(ctx context.Context, st *setting, f filling, n int64, told func(written int64)) error {
 	conns := make(chan *pgx.Conn, fillers)
 	for range fillers {
-		conn, err := pgx.Connect(ctx, databaseURL)
+		conn, err := pgx.Connect(ctx, st.databaseURL)
 		if err != nil {
 			return err
 		}
@@ -212,6 +214,14 @@ func (p *past) write(ctx context.Context, databaseURL string, f filling, n int64
 		return err
 	}
 	c := newChapter(n, int64(len(p.chapters)), person, time.Now())
+	place, err := st.store.FeedNow(ctx)
+	if err != nil {
+		return err
+	}
+	c.before.XID = place.XID // without an id: a feed goes back for late commits by an hour only, not by a month
+	if err := st.store.MakeLeaves(ctx, models.IDTime(c.callbackID(0)), models.IDTime(c.eventID(n))); err != nil {
+		return err
+	}
 	if err := execute(ctx, first, f.people, p.arguments(c)); err != nil {
 		return fmt.Errorf("write people: %w", err)
 	}

@@ -100,7 +100,7 @@ func TestPast(t *testing.T) {
 	const n = 30_000
 	var told []int64
 	for range 2 {
-		must(p.write(ctx, databaseURL, presentFilling, n, func(written int64) { told = append(told, written) }))
+		must(p.write(ctx, st, presentFilling, n, func(written int64) { told = append(told, written) }))
 	}
 	if !slices.Equal(told, []int64{n, n}) {
 		t.Errorf("told of %v", told)
@@ -111,6 +111,7 @@ func TestPast(t *testing.T) {
 	defer func() { _ = conn.Close(ctx) }()
 	for query, want := range map[string]int64{
 		"SELECT count(*) FROM callbacks": 2 * n, "SELECT count(*) FROM events": 2 * n, "SELECT count(*) FROM messages": n,
+		"SELECT count(*) FROM events e JOIN event_keys k ON k.key = e.key AND k.event_id = e.id":                                                                   2 * n,
 		"SELECT count(*) FROM deliveries d JOIN events e ON e.id = d.event_id JOIN webhooks w ON w.id = d.webhook_id AND w.business_id = e.business_id":            2 * n,
 		"SELECT count(*) FROM attempts a JOIN deliveries d USING (event_id, webhook_id) WHERE a.n = d.attempts AND (d.state = 2) = (a.outcome = 'rejected')":       2 * n,
 		"SELECT count(*) FROM events e JOIN callbacks c ON c.id = e.callback_id JOIN conversations v ON v.id = e.conversation_id AND v.number_id = e.number_id":    2 * n,

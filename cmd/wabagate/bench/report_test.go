@@ -69,7 +69,8 @@ func sampleHistory() *Report {
 		r.add(age+historyAccepted, 30_000)
 		r.add(age+historyAdded, 5_000/v)
 		r.add(age+historyCommits, 0.05)
-		for _, name := range []string{readList, readListLater, readListFailed, readListType, readListDay, readDelivery, readEvent, readMessage, readContact, readThread} {
+		for _, name := range []string{readList, readListLater, readListFailed, readListType, readListDay, readDelivery, readEvent, readMessage, readContact, readThread,
+			readPhone, readWamid, readKey, readFeed, readTimeline} {
 			r.add(age+name, v/2)
 		}
 		r.add(age+historyLost, 0)

@@ -136,7 +136,7 @@ func (b *bench) fill(ctx context.Context, st *setting, p *past, from, to int64) 
 	began, before := time.Now(), from
 	next := func() { b.say.begin("write history") }
 	next()
-	err := p.write(ctx, st.databaseURL, presentFilling, to-from, func(written int64) {
+	err := p.write(ctx, st, presentFilling, to-from, func(written int64) {
 		b.say.end(fmt.Sprintf("%s events, %s", humanize.Comma(from+written), perSecond(float64(from+written-before)/time.Since(began).Seconds())))
 		began, before = time.Now(), from+written
 		if from+written < to {
@@ -184,7 +184,13 @@ func (p *past) reads(store *models.Store, rng *rand.Rand) []read {
 			return found(len(rows), err)
 		}
 	}
-	failed := models.Failed
+	search := func(f func() models.EventSearch) func(ctx context.Context) error {
+		return func(ctx context.Context) error {
+			events, err := store.SearchEvents(ctx, busy.business, f())
+			return found(len(events), err)
+		}
+	}
+	failed, place := models.Failed, c.before
 	return []read{
 		{readList, list(func() models.DeliveryFilter { return models.DeliveryFilter{} })},
 		{readListLater, list(func() models.DeliveryFilter { return models.DeliveryFilter{Before: c.eventID(max(c.n/20, random()))} })},
@@ -216,6 +222,23 @@ func (p *past) reads(store *models.Store, rng *rand.Rand) []read {
 		{readThread, func(ctx context.Context) error {
 			messages, err := store.ConversationMessages(ctx, busy.business, c.personOf(random()), time.Time{}, 50)
 			return found(len(messages), err)
+		}},
+		{readPhone, search(func() models.EventSearch { return models.EventSearch{WaID: "+" + waID(c.personOf(random()))} })},
+		{readWamid, search(func() models.EventSearch { return models.EventSearch{Wamid: c.wamid(random())} })},
+		{readKey, search(func() models.EventSearch {
+			key := c.key(random())
+			return models.EventSearch{Key: &key}
+		})},
+		{readFeed, func(ctx context.Context) error {
+			page, err := store.Feed(ctx, busy.business, models.FeedFilter{After: place})
+			if place = page.Next; !page.More {
+				place = c.before
+			}
+			return found(len(page.Events), err)
+		}},
+		{readTimeline, func(ctx context.Context) error {
+			t, err := store.Timeline(ctx, busy.business, c.wamid(random()))
+			return found(min(len(t.Events), len(t.Callbacks), len(t.Deliveries)), err)
 		}},
 	}
 }
