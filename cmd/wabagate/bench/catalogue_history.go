@@ -26,10 +26,36 @@ const (
 	readTimeline   = "timeline"
 )
 
+// What letting go of history is.
 const (
+	keyRetentionDay             = "retention_day"
+	keyRetentionDays            = "retention_days"
+	keyRetentionAcceptedBefore  = "retention_accepted_before"
+	keyRetentionAccepted        = "retention_accepted"
+	keyRetentionDeliveredBefore = "retention_delivered_before"
+	keyRetentionDelivered       = "retention_delivered"
+	keyRetentionLost            = "retention_lost"
+	keyRetentionDuplicated      = "retention_duplicated"
+)
+
+const (
+	stageRetention = "days of the history dropped at 200 callbacks/s"
+
 	stageYoung = "with 100,000 events in the history"
 	stageOld   = "with all events in the history"
 )
+
+// retiring is the figures of letting go of history.
+var retiring = []kind{
+	{key: keyRetentionDays, stage: stageRetention, label: "days dropped one after the other", unit: ""},
+	{key: keyRetentionDay, stage: stageRetention, label: "a day, the slowest", unit: "s", worst: true, rules: []rule{{sign: below, bound: 1}}},
+	{key: keyRetentionAcceptedBefore, stage: stageRetention, label: "slowest acknowledgement before", unit: "ms", as: "before"},
+	{key: keyRetentionAccepted, stage: stageRetention, label: "slowest acknowledgement meanwhile", unit: "ms", rules: []rule{{limit: keyRetentionAcceptedBefore}}},
+	{key: keyRetentionDeliveredBefore, stage: stageRetention, label: "slowest delivery before", unit: "ms", as: "before"},
+	{key: keyRetentionDelivered, stage: stageRetention, label: "slowest delivery meanwhile", unit: "ms", rules: []rule{{limit: keyRetentionDeliveredBefore}}},
+	{key: keyRetentionLost, stage: stageRetention, label: "lost", worst: true, rules: never},
+	{key: keyRetentionDuplicated, stage: stageRetention, label: "duplicated", worst: true, rules: never},
+}
 
 // ageing is the figures of an age of the history, set beside those of another if that is not blank.
 func ageing(age, stage, other string) []kind {

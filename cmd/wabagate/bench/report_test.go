@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -61,7 +62,8 @@ func sampleFairness() *Report {
 	return r
 }
 
-// sampleHistory is a report in which adding became a hair too slow, and one list far too slow.
+// sampleHistory is a report in which adding became a hair too slow, one list far too slow, and a day
+// took a hair too long to go.
 func sampleHistory() *Report {
 	r := &Report{Stores: "throw-away PostgreSQL and Redis", History: 10_000_000, Runs: 1, Connections: 64}
 	for age, v := range map[string]float64{ageYoung: 1, ageOld: 1.3} {
@@ -77,6 +79,10 @@ func sampleHistory() *Report {
 		r.add(age+historyDuplicated, 0)
 	}
 	r.add(ageOld+historyAdded, 3_846)
+	for key, v := range map[string]float64{keyRetentionDays: 18, keyRetentionDay: 1, keyRetentionAcceptedBefore: 20, keyRetentionAccepted: 25, keyRetentionDeliveredBefore: 40,
+		keyRetentionDelivered: 60, keyRetentionLost: 0, keyRetentionDuplicated: 0} {
+		r.add(key, v)
+	}
 	r.add(ageOld+readListLater, 50)
 	return r
 }
@@ -280,12 +286,12 @@ func TestHistory(t *testing.T) {
 			if c.Met != nil && !*c.Met {
 				short[f.Key] = c.Target
 			}
-			if c.Limit != nil && (c.Limit.Label != "at 100,000" || c.Limit.Ratio != f.Value/c.Limit.Value) {
+			if c.Limit != nil && (c.Limit.Label != map[bool]string{true: "at 100,000", false: "before"}[strings.HasPrefix(f.Key, ageOld)] || c.Limit.Ratio != f.Value/c.Limit.Value) {
 				t.Errorf("%+v", f)
 			}
 		}
 	}
-	if len(short) != 2 || short[ageOld+historyAdded] != "≥ 0.7692 × limit" || short[ageOld+readListLater] != "≤ 1.3 × limit" {
+	if len(short) != 3 || short[keyRetentionDay] != "< 1" || short[ageOld+historyAdded] != "≥ 0.7692 × limit" || short[ageOld+readListLater] != "≤ 1.3 × limit" {
 		t.Errorf("short: %v", short)
 	}
 	r.add(ageYoung+historyLost, 1)

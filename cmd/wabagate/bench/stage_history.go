@@ -28,7 +28,7 @@ func productionPostgres() map[string]string {
 	return map[string]string{"shared_buffers": "1GB", "max_wal_size": "8GB", "wal_compression": "on", "full_page_writes": "on", "fsync": "on", "synchronous_commit": "on"}
 }
 
-// history measures the same operations on a database with little history and, later, with a lot.
+// history measures the same operations on a database with little history and, later, with a lot, and how it goes again.
 func (b *bench) history(ctx context.Context) error {
 	st, p, err := b.prepareHistory(ctx)
 	if err != nil {
@@ -55,6 +55,9 @@ func (b *bench) history(ctx context.Context) error {
 		if err := b.addToHistory(ctx, st, age.key); err != nil {
 			return fmt.Errorf("with %s events: %w", humanize.Comma(age.events), err)
 		}
+	}
+	if err := b.retention(ctx, st); err != nil {
+		return fmt.Errorf("retention: %w", err)
 	}
 	return nil
 }
