@@ -13,8 +13,9 @@ import (
 
 // ContactFilter narrows a list of contacts. The zero value of a field does not narrow.
 type ContactFilter struct {
-	// Search is a number in any spelling, a user id or a username in full, or the beginning of a name. Case does not
-	// matter in usernames and names, for letters beyond ASCII as far as the database knows them.
+	// Search is a number in any spelling or a user id in full: when it is somebody's, nobody else is found. Otherwise it is
+	// a username in full or the beginning of a name, in which case does not matter, for letters beyond ASCII as far as the
+	// database knows them.
 	Search string
 	// Before is the cursor: only contacts with a smaller id.
 	Before int64
@@ -54,17 +55,26 @@ func (r contactRow) contact() Contact {
 	return Contact{ID: r.ID, WaID: r.WaID, UserID: r.UserID, ParentUserID: r.ParentUserID, Username: r.Username, Name: r.Name, ProfileAt: r.ProfileAt.UTC()}
 }
 
-// Contacts lists a business's contacts, newest first, without those that were merged into others.
+// Contacts lists a business's contacts, newest first, without those that were merged into others. Numbers and user ids are
+// found by an index; usernames and names by looking at all contacts of the business.
 func (s *Store) Contacts(ctx context.Context, businessID int64, f ContactFilter) ([]Contact, error) {
 	q := s.db.WithContext(ctx).Table("contacts AS c").Select(contactColumns).Where("c.business_id = ? AND c.merged_into IS NULL", businessID)
 	if f.Before > 0 {
 		q = q.Where("c.id < ?", f.Before)
 	}
 	if term := strings.TrimSpace(printable(f.Search)); term != "" {
-		username := strings.TrimPrefix(term, "@")
-		q = q.Where(`(c.id IN (SELECT contact_id FROM identities WHERE business_id = ? AND (kind = ? AND value = ? OR kind IN ? AND value = ?))
-			OR lower(c.username) IN (lower(?), lower(?)) OR lower(c.name) LIKE lower(?) ESCAPE '!')`,
-			businessID, byWaID, canonical(keyText(term)), []identityKind{byUserID, byParentID}, keyText(term), username, "@"+username, likePrefix(term))
+		var named []int64
+		err := s.db.WithContext(ctx).Table("identities").Where("business_id = ? AND (kind = ? AND value = ? OR kind IN ? AND value = ?)",
+			businessID, byWaID, canonical(keyText(term)), []identityKind{byUserID, byParentID}, keyText(term)).Pluck("contact_id", &named).Error
+		if err != nil {
+			return nil, translate(err, "list contacts")
+		}
+		if len(named) > 0 {
+			q = q.Where("c.id IN ?", named)
+		} else {
+			username := strings.TrimPrefix(term, "@")
+			q = q.Where("(lower(c.username) IN (lower(?), lower(?)) OR lower(c.name) LIKE lower(?) ESCAPE '!')", username, "@"+username, likePrefix(term))
+		}
 	}
 	var rows []contactRow
 	if err := q.Order("c.id DESC").Limit(pageLimit(f.Limit)).Scan(&rows).Error; err != nil {

@@ -163,7 +163,8 @@ func testDigests(_ *testing.T, w *world) {
 func testContacts(_ *testing.T, w *world) {
 	var ids []int64
 	other := w.otherBusiness()
-	for _, c := range []models.PersonRef{{WaID: "5511987654321", Name: "Ann Lee", Username: "ann.l"}, {UserID: "u1", Name: "ANNA_", Username: "@Bo"}, {WaID: "49170", ParentUserID: "p1", Name: "100% Bo"}} {
+	for _, c := range []models.PersonRef{{WaID: "5511987654321", Name: "Ann Lee", Username: "ann.l"}, {UserID: "u1", Name: "ANNA_", Username: "@Bo"}, {WaID: "49170", ParentUserID: "p1", Name: "100% Bo"},
+		{UserID: "u2", Name: "49170 and more"}} {
 		c.BusinessID, c.Create = w.business, true
 		ids = append(ids, w.person(c).Contact.ID)
 		c.BusinessID = other
@@ -179,10 +180,10 @@ func testContacts(_ *testing.T, w *world) {
 		}
 		return got
 	}
-	ann, anna, bo := ids[0], ids[1], ids[2]
-	w.equal("newest first, without the merged", list(models.ContactFilter{}), []int64{bo, anna, ann})
-	w.equal("pages", [][]int64{list(models.ContactFilter{Limit: 2}), list(models.ContactFilter{Limit: 2, Before: anna})}, [][]int64{{bo, anna}, {ann}})
-	for search, want := range map[string][]int64{"551187654321": {ann}, "+55 (11) 98765-4321": {ann}, "u1": {anna}, "p1": {bo}, "u9": {bo}, "ANN.L": {ann}, "@bo": {anna}, "bo": {anna},
+	ann, anna, bo, more := ids[0], ids[1], ids[2], ids[3]
+	w.equal("newest first, without the merged", list(models.ContactFilter{}), []int64{more, bo, anna, ann})
+	w.equal("pages", [][]int64{list(models.ContactFilter{Limit: 2}), list(models.ContactFilter{Limit: 2, Before: anna})}, [][]int64{{more, bo}, {ann}})
+	for search, want := range map[string][]int64{"551187654321": {ann}, "+55 (11) 98765-4321": {ann}, "49170": {bo}, "49170 and": {more}, "4917": {more}, "u1": {anna}, "p1": {bo}, "u9": {bo}, "ANN.L": {ann}, "@bo": {anna}, "bo": {anna},
 		"ann": {anna, ann}, "ann ": {anna, ann}, "anna_": {anna}, "ann_": nil, "100%": {bo}, "10%": nil, "Lee": nil, "!": nil, "'": nil, "\x00\xff": nil} {
 		w.equal("search "+search, list(models.ContactFilter{Search: search}), want)
 	}
