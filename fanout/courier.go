@@ -43,7 +43,8 @@ type Courier struct {
 	news    *Recorder
 	log     *slog.Logger
 	m       *Metrics
-	settles *group.Committer[settling]
+	// settles commits the results of live deliveries, calm the others: more of them at a time.
+	settles, calm *group.Committer[settling]
 	// patience is how long an event that fails may hold up its lane.
 	patience time.Duration
 	now      func() time.Time
@@ -85,6 +86,7 @@ func NewCourier(o CourierOptions) *Courier {
 		patience: o.Patience, log: o.Log.With("component", "courier"), m: o.Metrics, now: o.Now, recent: newHandoff[[]models.Due](handoffBytes)}
 	c.open, c.giveUp = context.WithCancel(context.Background())
 	c.settles = group.New(group.Options[settling]{MaxItems: 64, Linger: settleLinger}, c.settle)
+	c.calm = group.New(group.Options[settling]{MaxItems: 256, Linger: calmLinger}, c.settle)
 	return c
 }
 
@@ -99,8 +101,17 @@ const closeGrace = 3 * time.Second
 func (c *Courier) Close() {
 	t := time.AfterFunc(closeGrace, c.giveUp)
 	c.settles.Close()
+	c.calm.Close()
 	t.Stop()
 	c.giveUp()
+}
+
+// keep settles the results of a piece of work together with others of its kind.
+func (c *Courier) keep(ctx context.Context, w models.Work, s settling) error {
+	if w.Priority == models.Live {
+		return c.settles.Do(ctx, s)
+	}
+	return c.calm.Do(ctx, s)
 }
 
 // offer lends the courier the deliveries that were just committed. Work with an event of no conversation is left out:
@@ -380,7 +391,7 @@ func (c *Courier) tell(ctx context.Context, news []Operation) error {
 const probeWithin = time.Minute
 
 // probe makes one attempt at a delivery that is held for a webhook that is off, and says whether the receiver took it.
-// What it did not take is held again.
+// What it did not take, or could not be asked now, is held again.
 func (c *Courier) probe(ctx context.Context, w models.Webhook, d models.Due) (bool, error) {
 	sub, err := newSubscription(w)
 	if err != nil {
@@ -395,12 +406,15 @@ func (c *Courier) probe(ctx context.Context, w models.Webhook, d models.Due) (bo
 		return false, err
 	}
 	a := c.attempt(ctx, work, sub, d, besides[d.Event.ID], nil, func() bool { return true })
+	result := models.Result{Done: work.ID, Work: work.ID, WebhookID: w.ID}
 	if a.left != nil {
-		return false, nil
+		a.update = models.DeliveryUpdate{EventID: d.Event.ID, Attempts: d.Attempts}
+	} else {
+		result.Attempts = []models.Attempt{a.attempt}
 	}
 	if !a.delivered() {
 		a.update.State, a.update.DueAt = models.Held, c.now()
 	}
-	result := models.Result{Done: work.ID, Work: work.ID, WebhookID: w.ID, Attempts: []models.Attempt{a.attempt}, Updates: []models.DeliveryUpdate{a.update}}
+	result.Updates = []models.DeliveryUpdate{a.update}
 	return a.delivered(), c.settles.Do(ctx, settling{Result: result})
 }

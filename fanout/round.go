@@ -83,7 +83,7 @@ func (r *round) run(ctx context.Context, due []models.Due) error {
 		}
 	}
 	if last.Done != 0 || len(last.Attempts)+len(last.Turns) > 0 {
-		if e := r.c.settles.Do(ctx, last); err == nil {
+		if e := r.c.keep(ctx, r.work, last); err == nil {
 			err = e
 		}
 	}
@@ -127,7 +127,7 @@ func (r *round) collect(ctx context.Context) (last settling, err error) {
 				timer = time.After(flushEvery)
 			}
 		case <-timer:
-			if e := r.c.settles.Do(ctx, now); e != nil && err == nil {
+			if e := r.c.keep(ctx, r.work, now); e != nil && err == nil {
 				err = e
 			}
 			now, timer = r.settling(), nil

@@ -69,6 +69,8 @@ const (
 	// commitTimeout bounds a commit: the platform should have its answer within a second or so.
 	commitTimeout = 2 * time.Second
 	refugeTimeout = time.Second
+	// calmLinger gathers what can wait while there is a lot of it: fewer commits leave the disk to what cannot.
+	calmLinger = 10 * time.Millisecond
 	// probeEvery is how often an absent database is looked for, and the refuge for something to bring home.
 	probeEvery = 500 * time.Millisecond
 )
@@ -80,6 +82,7 @@ func NewAcceptor(j Journal, refuge Refuge, q Enqueuer, next Next, log *slog.Logg
 	a := &Acceptor{journal: j, refuge: refuge, queue: q, next: next, log: log.With("component", "acceptor"), m: m, toQueue: make(chan models.Work, 4096), ctx: ctx, cancel: cancel}
 	o := group.Options[models.Callback]{MaxItems: 256, MaxBytes: 8 << 20, Size: func(c models.Callback) int { return len(c.Body) }}
 	a.urgent = group.New(o, func(_ context.Context, cs []models.Callback) error { return a.commit(cs, models.Live) })
+	o.Linger = calmLinger
 	a.calm = group.New(o, func(_ context.Context, cs []models.Callback) error { return a.commit(cs, models.Report) })
 	a.wg.Go(a.enqueue)
 	a.wg.Go(a.bringHome)
