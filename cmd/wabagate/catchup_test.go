@@ -25,6 +25,7 @@ func TestCatchUp(t *testing.T) {
 	const people, traffic, rate = 60, 1500, 250
 	for name, config := range stores {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w, in := startWhole(t, config(t)), newInbox(t)
 			sim := simulator.New(simulator.Options{PhoneNumberID: testPNID, WABAID: testWABA})
 			h := w.webhook(models.Webhook{Name: "crm", URL: in.URL, Events: []string{"message.received"}, RateLimit: rate, Ordering: models.OrderConversation})
@@ -77,6 +78,7 @@ func TestCatchUpThroughTrouble(t *testing.T) {
 	const people, traffic, rate = 8, 400, 200
 	for name, config := range stores {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cfg := config(t)
 			w, in := startWhole(t, cfg), newInbox(t)
 			sim := simulator.New(simulator.Options{PhoneNumberID: testPNID, WABAID: testWABA})
@@ -132,6 +134,7 @@ func TestCatchUpThroughTrouble(t *testing.T) {
 func TestCatchUpFromNow(t *testing.T) {
 	for name, config := range stores {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w, in := startWhole(t, config(t)), newInbox(t)
 			sim := simulator.New(simulator.Options{PhoneNumberID: testPNID, WABAID: testWABA})
 			h := w.webhook(models.Webhook{Name: "crm", URL: in.URL, Events: []string{"message.received"}, RateLimit: 100, Ordering: models.OrderConversation})
