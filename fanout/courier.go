@@ -178,8 +178,11 @@ func (c *Courier) Attempt(ctx context.Context, w models.Work, slowLane bool, hel
 			return c.settles.Do(ctx, settling{Result: models.Result{Done: w.ID, WebhookID: w.WebhookID}})
 		}
 	}
-	end, err := c.rates.Begin(sub.webhook.ID, sub.webhook.RateLimit)
-	if err != nil {
+	end, err := c.begin(ctx, sub, slowLane)
+	switch {
+	case errors.Is(err, deliver.ErrLimited) && !slowLane:
+		return c.queue.Slow(ctx, w)
+	case err != nil:
 		return err
 	}
 	defer end()
@@ -209,6 +212,28 @@ func (c *Courier) Attempt(ctx context.Context, w models.Work, slowLane bool, hel
 	}
 	return (&round{c: c, work: w, sub: sub, besides: besides, held: held}).run(ctx, due)
 }
+
+// begin claims a webhook that has a rate limit. In the slow lane it waits a while for its turn: a limit that is shared by
+// many small pieces of work would not be reached if each came back a second later.
+func (c *Courier) begin(ctx context.Context, sub *subscription, slowLane bool) (end func(), err error) {
+	for began := time.Now(); ; {
+		end, err = c.rates.Begin(sub.webhook.ID, sub.webhook.RateLimit)
+		if err == nil || !slowLane || time.Since(began) > claimPatience {
+			return end, err
+		}
+		select {
+		case <-time.After(claimEvery):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+const (
+	// claimPatience bounds the wait for the claim of a limited webhook, so that others get their slots of the lane.
+	claimPatience = 2 * time.Second
+	claimEvery    = 5 * time.Millisecond
+)
 
 // due is what the work has to deliver now: as this process wrote it a moment ago, or from the database. Lanes change
 // meanwhile, so what is in order is always looked up.

@@ -246,12 +246,13 @@ func (k *Keeper) probe(ctx context.Context, w models.Webhook) error {
 	if err != nil || !delivered {
 		return err
 	}
-	if _, _, err := k.o.Store.ResumeWebhook(ctx, w.BusinessID, w.ID, true); err != nil {
+	_, job, err := k.o.Store.ResumeWebhook(ctx, w.BusinessID, w.ID, true)
+	if err != nil {
 		return err
 	}
 	k.log.Info("webhook works again; it catches up", "webhook_id", w.ID)
 	news := Operation{Type: event.WebhookRecovered, Webhook: w, Key: w.DisabledAt.UTC().Format(time.RFC3339), At: k.now(), Reason: "It took an event again and is switched on; what was kept for it follows."}
-	news.Webhook.DisabledBy = ""
+	news.Webhook.DisabledBy, news.Held = "", job.Total
 	if err := k.o.News.Tell(ctx, news); err != nil {
 		return err
 	}

@@ -152,7 +152,7 @@ func (w *ward) work() {
 			return
 		}
 		for _, one := range ws {
-			require.NoError(w.t, w.courier.Attempt(w.t.Context(), one, true))
+			require.NoError(w.t, w.courier.Attempt(w.t.Context(), one, true, nil))
 		}
 	}
 }
@@ -372,7 +372,7 @@ func TestToldOfExhaustedDeliveries(t *testing.T) {
 		w.work()
 		for _, again := range due { // as a queue does that forgot that they were done
 			if again.Kind == models.Deliver {
-				require.NoError(t, w.courier.Attempt(t.Context(), again, true))
+				require.NoError(t, w.courier.Attempt(t.Context(), again, true, nil))
 			}
 		}
 		w.work()

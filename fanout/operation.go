@@ -19,7 +19,8 @@ type Operation struct {
 	Reason string
 	// DisablesAt is when a failing webhook is switched off; zero on others.
 	DisablesAt time.Time
-	Held       int64
+	// Held is how many deliveries are caught up now that the webhook works again; 0 on others.
+	Held int64
 	// Delivery is what was exhausted; nil on others.
 	Delivery *event.Delivery
 }

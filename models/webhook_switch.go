@@ -59,7 +59,7 @@ func clearFailing(tx *gorm.DB, id int64) error {
 // why; changed is false then, and for one that is gone.
 func (s *Store) DisableWebhook(ctx context.Context, id int64, by DisabledBy, reason string) (changed bool, err error) {
 	err = s.inTx(ctx, func(tx *gorm.DB) error {
-		now := moment(time.Now())
+		now := moment(s.Now())
 		res := tx.Model(&webhookRow{}).Where("id = ? AND is_active = ?", id, true).Updates(map[string]any{"is_active": false, "catching_up": false,
 			"disabled_by": string(by), "disabled_at": now, "disabled_reason": printable(reason), "updated_at": now})
 		if changed = res.RowsAffected > 0; res.Error != nil || !changed {

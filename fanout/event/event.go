@@ -215,7 +215,7 @@ type Webhook struct {
 	DisablesAt   *Time `json:"disables_at,omitempty"`
 	// DisabledBy is owner, receiver (it answered 410) or failures. Only on webhook.disabled.
 	DisabledBy string `json:"disabled_by,omitempty"`
-	// Held is how many deliveries wait for the webhook to be switched on again.
+	// Held is how many deliveries were kept while it was off and follow now. Only on webhook.recovered.
 	Held int64 `json:"held,omitempty"`
 }
 
