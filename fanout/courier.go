@@ -86,9 +86,12 @@ func NewCourier(o CourierOptions) *Courier {
 		patience: o.Patience, log: o.Log.With("component", "courier"), m: o.Metrics, now: o.Now, recent: newHandoff[[]models.Due](handoffBytes)}
 	c.open, c.giveUp = context.WithCancel(context.Background())
 	c.settles = group.New(group.Options[settling]{MaxItems: 64, Linger: settleLinger}, c.settle)
-	c.calm = group.New(group.Options[settling]{MaxItems: 256, Linger: calmLinger}, c.settle)
+	c.calm = group.New(group.Options[settling]{MaxItems: 256, Linger: calmSettle}, c.settle)
 	return c
 }
+
+// calmSettle is the same for what nobody waits for.
+const calmSettle = 25 * time.Millisecond
 
 // settleLinger lets the results of several tasks share a commit while the courier is busy.
 const settleLinger = 4 * time.Millisecond

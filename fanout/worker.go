@@ -79,7 +79,7 @@ func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell
 		do          handler
 	}{
 		{"callbacks", o.Translators, map[string]int{task.QueueCallbacks: 1}, translate},
-		{"callback reports", max(1, o.Translators/2), map[string]int{task.QueueCallbackReports: 1}, translate},
+		{"callback reports", 4 * o.Translators, map[string]int{task.QueueCallbackReports: 1}, translate},
 		{"live deliveries", o.Couriers, map[string]int{task.QueueLive: 1}, attempt(false)},
 		{"other deliveries", o.Couriers, map[string]int{task.QueueReports: 12, task.QueueBulk: 4, task.QueueHistory: 1, task.QueueReplayed: 2}, attempt(false)},
 		{"slow deliveries", max(1, o.Couriers/2), map[string]int{task.QueueSlow: 1}, attempt(true)},

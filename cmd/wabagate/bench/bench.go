@@ -67,7 +67,7 @@ func (o Options) sizes() sizes {
 		connections: 64, limit: 3 * time.Second, tasks: 20_000, acknowledge: 100_000, endToEnd: 60_000, rate: 200, steady: 20 * time.Second,
 		idle: 10 * time.Second, hooks: 50, hangRate: 20, hang: 15 * time.Second, rounds: 7, mixed: 20_000,
 		budget: 4 * time.Minute, postFor: 30 * time.Second, drainFor: 45 * time.Second,
-		fleet: 100, fairRounds: 5, recipients: 20_000, recipientRate: 1_000, liveRate: 20, reads: 500, inserts: 3,
+		fleet: 100, fairRounds: 3, recipients: 20_000, recipientRate: 400, liveRate: 20, reads: 500, inserts: 3,
 	}
 	if o.Quick {
 		s.limit, s.tasks, s.acknowledge, s.endToEnd, s.rounds, s.mixed = time.Second, 5_000, 20_000, 10_000, 3, 10_000
