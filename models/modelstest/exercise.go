@@ -38,7 +38,7 @@ func Exercise(t *testing.T, open func(testing.TB) *models.Store) {
 		{"replay", testReplay}, {"replay choices", testReplayFilter}, {"cancel", testCancel}, {"job of a webhook switched off", testJobSwitchedOff},
 		{"two steps at once", testStepTwice}, {"job and crash", testJobCrash}, {"job counts", testJobCounts},
 		{"lanes", testLanes}, {"order of a lane", testLaneOrder}, {"blocked lane", testLaneBlocked}, {"aside", testLaneAside}, {"late settlements", testLaneLate},
-		{"stand down", testStandDown}, {"resend out of line", testLaneResend}, {"stale work of a lane", testLaneStale}, {"freed lanes", testLanesFreed}, {"rush of lanes", testLaneRush}, {"lanes at random", testLaneProperty},
+		{"stand down", testStandDown}, {"resend out of line", testLaneResend}, {"stale work of a lane", testLaneStale}, {"freed lanes", testLanesFreed}, {"lanes meanwhile", testLaneMeanwhile}, {"rush of lanes", testLaneRush}, {"lanes at random", testLaneProperty},
 		{"retention", testRetention}, {"retention of what is not translated", testRetentionUntranslated}, {"retention of identity", testRetentionIdentity},
 		{"retention of payloads", testRetentionPayloads}, {"retention of the rest", testRetentionRest}, {"missing days", testMissingDays}, {"turn of a generation", testTurn},
 		{"rush of maintenance", testMaintainRush},

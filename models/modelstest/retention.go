@@ -11,10 +11,8 @@ import (
 
 const day = 24 * time.Hour
 
-// ago is an id made so long ago.
-func (w *world) ago(d time.Duration) int64 {
-	return models.FirstID(time.Now().Add(-d)) + w.NextID()%(1<<22) // the low bits count
-}
+// ago is an id made so long ago, and like every id made once.
+func (w *world) ago(d time.Duration) int64 { return w.NextID() - d.Milliseconds()<<22 }
 
 // past is one callback with its event, digest, delivery and attempt, all of an age.
 type past struct {
