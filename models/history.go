@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"gorm.io/gorm"
@@ -136,8 +137,18 @@ func (s *Store) EventByKey(ctx context.Context, businessID int64, key [16]byte) 
 	if s.embedded {
 		return s.event(ctx, "key = ? AND business_id = ?", key[:], businessID)
 	}
-	var ids []int64 // at the turn of a generation also one that is no event's
-	if err := s.db.WithContext(ctx).Raw("SELECT event_id FROM event_keys WHERE key = ?", key[:]).Scan(&ids).Error; err != nil {
+	// The newest generation that knows the key mostly names the event. At the turn of a generation it may name one that is
+	// no event's; then all that know it are asked.
+	e, err := s.eventInGenerations(ctx, businessID, key, " LIMIT 1")
+	if errors.Is(err, ErrNotFound) {
+		return s.eventInGenerations(ctx, businessID, key, "")
+	}
+	return e, err
+}
+
+func (s *Store) eventInGenerations(ctx context.Context, businessID int64, key [16]byte, limit string) (Event, error) {
+	var ids []int64
+	if err := s.db.WithContext(ctx).Raw(keyInGenerations(time.Now())+limit, map[string]any{"key": key[:]}).Scan(&ids).Error; err != nil {
 		return Event{}, translate(err, "event")
 	}
 	return s.event(ctx, "key = ? AND business_id = ? AND id IN ?"+within("id", ids...), key[:], businessID, ids)

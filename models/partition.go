@@ -87,6 +87,14 @@ func within(column string, ids ...int64) string {
 	return span{dayOf(slices.Min(ids)), dayOf(slices.Max(ids)) + dayIDs}.on(column)
 }
 
+// within limits a statement to the days of ids; the embedded database has no leaves.
+func (s *Store) within(column string, ids []int64) string {
+	if s.embedded {
+		return ""
+	}
+	return within(column, ids...)
+}
+
 // looked joins a table whose rows are looked up one by one for the rows before it, by a condition that names its leaves.
 // Without this fence PostgreSQL takes the days for a selective condition while it knows nothing of a young leaf, and
 // begins with all of the leaf.
@@ -174,6 +182,24 @@ func keysOf(es []Event) []eventKey {
 // remembered is where events are looked for by their key, by whole generations.
 func remembered(now time.Time) span {
 	return span{eventKeys.leaf(FirstID(now.Add(-IdentityKept))).from, everything.to}
+}
+
+// keyInGenerations is a query for the ids under @key, which asks the newest generation first and, when it may stop at the
+// first answer, no older one than it needs. More generations than usual are kept are asked at once.
+func keyInGenerations(now time.Time) string {
+	const kept = 12
+	var q strings.Builder
+	ids := span{eventKeys.leaf(FirstID(now)).from, everything.to}
+	for i := range kept {
+		q.WriteString("SELECT event_id FROM event_keys WHERE key = @key" + ids.on("event_id") + " UNION ALL ")
+		if ids.to = ids.from; ids.to == 0 {
+			break
+		}
+		if ids.from = eventKeys.leaf(ids.from - 1).from; i == kept-2 {
+			ids.from = 0
+		}
+	}
+	return strings.TrimSuffix(q.String(), " UNION ALL ")
 }
 
 // newestFirst cuts ids for a list that shows the newest first. The embedded database has no leaves and needs no parts.

@@ -1,7 +1,10 @@
 package models
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,7 +20,7 @@ func (t *postgresTranslation) Write(ctx context.Context, c Changes) error {
 		b.Queue(`UPDATE contacts SET name = $2, username = $3, wa_id = $4, user_id = $5, parent_user_id = $6, profile_at = $7, updated_at = now() WHERE id = $1`,
 			v.ID, v.Name, v.Username, v.WaID, v.UserID, v.ParentUserID, momentOrNil(v.ProfileAt))
 	}
-	t.queueMessages(&b, c.Messages)
+	t.queueMessages(&b, c.Messages, hintsOf(c.Events))
 	for i := range c.Orders {
 		queueOrder(&b, &c.Orders[i])
 	}
@@ -85,7 +88,9 @@ func queueConversations(b *pgx.Batch, cs []ConversationChange) {
 	}
 }
 
-func (t *postgresTranslation) queueMessages(b *pgx.Batch, ms []Message) {
+// queueMessages keeps messages and where the events about them are.
+func (t *postgresTranslation) queueMessages(b *pgx.Batch, ms []Message, hints map[MessageRef]hint) {
+	defer queueHints(b, hints) // of the rest, once the messages are there
 	if len(ms) == 0 {
 		return
 	}
@@ -94,21 +99,28 @@ func (t *postgresTranslation) queueMessages(b *pgx.Batch, ms []Message) {
 	types, texts, statuses, sent, statusAt := make([]string, n), make([]string, n), make([]string, n), make([]time.Time, n), make([]*time.Time, n)
 	edited, deleted, sentBy := make([]*time.Time, n), make([]*time.Time, n), make([]*string, n)
 	broadcasts, replyTo, media := make([]*int64, n), make([]*string, n), make([]*string, n)
+	first, last := make([]*int64, n), make([]*int64, n)
 	for i := range ms {
 		m := &ms[i]
+		ref := MessageRef{NumberID: m.NumberID, Wamid: m.Wamid}
+		first[i], last[i] = idOrNil(hints[ref].first), idOrNil(hints[ref].last)
+		delete(hints, ref)
 		numbers[i], wamids[i], convs[i], inbound[i] = m.NumberID, m.Wamid, idOrNil(m.ConversationID), m.Inbound
 		types[i], texts[i], statuses[i], sent[i], statusAt[i] = m.Type, m.Text, m.Status, m.SentAt, momentOrNil(m.StatusAt)
 		edited[i], deleted[i], sentBy[i] = momentOrNil(m.EditedAt), momentOrNil(m.DeletedAt), textOrNil(m.SentBy)
 		broadcasts[i], replyTo[i], media[i] = idOrNil(m.BroadcastID), textOrNil(m.ReplyTo), textOrNil(m.MediaURL)
 	}
 	b.Queue(`WITH written AS (
-		INSERT INTO messages (number_id, wamid, conversation_id, inbound, type, text, status, sent_at, status_at, edited_at, deleted_at, sent_by, broadcast_id, reply_to, media_url)
+		INSERT INTO messages (number_id, wamid, conversation_id, inbound, type, text, status, sent_at, status_at, edited_at, deleted_at, sent_by, broadcast_id, reply_to, media_url,
+			first_event, last_event)
 		SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bool[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[],
-			$10::timestamptz[], $11::timestamptz[], $12::text[], $13::bigint[], $14::text[], $15::text[])
-		`+onKnownMessage+`
+			$10::timestamptz[], $11::timestamptz[], $12::text[], $13::bigint[], $14::text[], $15::text[], $16::bigint[], $17::bigint[])
+		`+onKnownMessage+`,
+			first_event = CASE WHEN messages.first_event IS NOT NULL THEN least(messages.first_event, excluded.first_event) END,
+			last_event = CASE WHEN messages.last_event IS NOT NULL THEN greatest(messages.last_event, excluded.last_event) END
 		RETURNING number_id, wamid, xmax = 0 AS made)
 		SELECT number_id, wamid FROM written WHERE NOT made`,
-		numbers, wamids, convs, inbound, types, texts, statuses, sent, statusAt, edited, deleted, sentBy, broadcasts, replyTo, media).Query(func(rows pgx.Rows) error {
+		numbers, wamids, convs, inbound, types, texts, statuses, sent, statusAt, edited, deleted, sentBy, broadcasts, replyTo, media, first, last).Query(func(rows pgx.Rows) error {
 		// The status was worked out for a message that nobody knew. Another group made it known meanwhile.
 		var r MessageRef
 		_, err := pgx.ForEachRow(rows, []any{&r.NumberID, &r.Wamid}, func() error {
@@ -119,6 +131,25 @@ func (t *postgresTranslation) queueMessages(b *pgx.Batch, ms []Message) {
 		})
 		return err
 	})
+}
+
+// queueHints widens what is known of messages that did not change themselves, such as by a late status.
+func queueHints(b *pgx.Batch, hints map[MessageRef]hint) {
+	if len(hints) == 0 {
+		return
+	}
+	var numbers, first, last []int64
+	var wamids []string
+	for _, ref := range slices.SortedFunc(maps.Keys(hints), compareRefs) {
+		numbers, wamids, first, last = append(numbers, ref.NumberID), append(wamids, ref.Wamid), append(first, hints[ref].first), append(last, hints[ref].last)
+	}
+	b.Queue(`UPDATE messages m SET first_event = least(m.first_event, h.first), last_event = greatest(m.last_event, h.last)
+		FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[]) AS h(number_id, wamid, first, last)
+		WHERE m.number_id = h.number_id AND m.wamid = h.wamid AND (h.first < m.first_event OR h.last > m.last_event)`, numbers, wamids, first, last)
+}
+
+func compareRefs(a, b MessageRef) int {
+	return cmp.Or(cmp.Compare(a.NumberID, b.NumberID), cmp.Compare(a.Wamid, b.Wamid))
 }
 
 func (t *postgresTranslation) queueEvents(b *pgx.Batch, es []Event, ds []Delivery) {

@@ -30,7 +30,7 @@ type EventSearch struct {
 const mostConversations = 200
 
 // SearchEvents finds a business's events, newest first. What it costs grows with the page and not with the history: an
-// event by its id is one row; by wamid, a few rows of an index; by a customer, one walk over each of the conversations,
+// event by its id is one row; by wamid, a few rows of the days in which it had any; by a customer, one walk over each of the conversations,
 // as far as the page goes. Types that are left out are read and passed by.
 func (s *Store) SearchEvents(ctx context.Context, businessID int64, f EventSearch) ([]Event, error) {
 	limit := pageLimit(f.Limit)
@@ -54,7 +54,7 @@ func (s *Store) SearchEvents(ctx context.Context, businessID int64, f EventSearc
 		return q.Limit(limit)
 	}
 	if f.Wamid != "" {
-		return s.eventsOfMessage(narrowed(s.db.WithContext(ctx)), businessID, f.Wamid)
+		return s.eventsOfMessage(ctx, narrowed(s.db.WithContext(ctx)), businessID, f.Wamid)
 	}
 	conversations, err := s.conversationsOf(ctx, businessID, f.WaID, f.UserID)
 	if err != nil {
@@ -110,15 +110,19 @@ const (
 )
 
 // eventsOfMessage reads the events that are about a message, newest first, as q narrows them.
-func (s *Store) eventsOfMessage(q *gorm.DB, businessID int64, wamid string) ([]Event, error) {
+func (s *Store) eventsOfMessage(ctx context.Context, q *gorm.DB, businessID int64, wamid string) ([]Event, error) {
 	wamid = printable(wamid)
+	days, err := s.whereabouts(ctx, businessID, wamid)
+	if err != nil {
+		return nil, err
+	}
 	if s.embedded {
 		q = q.Where(sqliteWamid+" = ?", wamid)
 	} else {
 		q = q.Where("hashtextextended("+postgresWamid+", 0) = hashtextextended(?, 0) AND "+postgresWamid+" = ?", wamid, wamid)
 	}
 	// The sums keep a planner from walking the feed or the history instead.
-	return scanEvents(q.Where("business_id + 0 = ?", businessID).Order("id + 0 DESC"))
+	return scanEvents(q.Where("business_id + 0 = ?"+days, businessID).Order("id + 0 DESC"))
 }
 
 // scanEvents reads what q asks for.

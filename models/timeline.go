@@ -51,7 +51,7 @@ type Timeline struct {
 // MaxTimeline bounds the events of a timeline. A message has a handful; one to a large group has several for each member.
 const MaxTimeline = 200
 
-// Timeline reads what happened around a message of a business. ErrNotFound when nothing is known of it. It is five
+// Timeline reads what happened around a message of a business. ErrNotFound when nothing is known of it. It is six
 // queries by key, whatever the length of the history.
 func (s *Store) Timeline(ctx context.Context, businessID int64, wamid string) (Timeline, error) {
 	var t Timeline
@@ -68,7 +68,7 @@ func (s *Store) Timeline(ctx context.Context, businessID int64, wamid string) (T
 	if len(ms) > 0 {
 		t.Message = &ms[0]
 	}
-	newest, err := s.eventsOfMessage(db.Limit(MaxTimeline+1), businessID, wamid)
+	newest, err := s.eventsOfMessage(ctx, db.Limit(MaxTimeline+1), businessID, wamid)
 	if err != nil {
 		return t, err
 	}
@@ -100,7 +100,7 @@ func (s *Store) callbackHeads(ctx context.Context, events []Event) ([]CallbackHe
 		return nil, nil
 	}
 	var heads []CallbackHead
-	err := s.db.WithContext(ctx).Table("callbacks").Select("id, app_id, number_id, received_at, length(body) AS size").Where("id IN ?", ids).Order("id").Scan(&heads).Error
+	err := s.db.WithContext(ctx).Table("callbacks").Select("id, app_id, number_id, received_at, length(body) AS size").Where("id IN ?"+s.within("id", ids), ids).Order("id").Scan(&heads).Error
 	for i := range heads {
 		heads[i].ReceivedAt = heads[i].ReceivedAt.UTC()
 	}
@@ -137,8 +137,8 @@ func (s *Store) deliveriesOf(ctx context.Context, businessID int64, events []Eve
 	err := db.Table("deliveries AS d").
 		Select(`d.event_id, d.webhook_id, d.state, d.attempts, d.due_at, a.n, a.started_at, coalesce(a.duration_us, 0) AS duration_us,
 			coalesce(a.status, 0) AS status, coalesce(a.outcome, '') AS outcome, coalesce(a.reason, '') AS reason, coalesce(a.answer, '') AS answer`).
-		Joins("LEFT JOIN attempts a ON a.webhook_id = d.webhook_id AND a.event_id = d.event_id").
-		Where("d.webhook_id IN ? AND d.event_id IN ?", webhooks, ids).Order("d.event_id, d.webhook_id, a.n").Scan(&rows).Error
+		Joins("LEFT JOIN "+s.looked("attempts a", "a.webhook_id = d.webhook_id AND a.event_id = d.event_id"+s.within("a.event_id", ids))).
+		Where("d.webhook_id IN ? AND d.event_id IN ?"+s.within("d.event_id", ids), webhooks, ids).Order("d.event_id, d.webhook_id, a.n").Scan(&rows).Error
 	if err != nil {
 		return nil, translate(err, "deliveries")
 	}

@@ -30,7 +30,7 @@ func Exercise(t *testing.T, open func(testing.TB) *models.Store) {
 		{"events", testEvents}, {"messages", testMessages}, {"rollback", testRollback}, {"text", testText}, {"times", testTimes},
 		{"rush", testRush}, {"rush of reports", testStatusRush},
 		{"settle", testSettle}, {"health", testHealth}, {"load group", testLoadGroup}, {"settle twice", testSettleTwice},
-		{"feed", testFeed}, {"feed of late commits", testFeedLate}, {"rush of a feed", testFeedRush}, {"search", testSearch}, {"timeline", testTimeline}, {"erase", testErase},
+		{"feed", testFeed}, {"feed of late commits", testFeedLate}, {"rush of a feed", testFeedRush}, {"search", testSearch}, {"search over days", testSearchOverDays}, {"timeline", testTimeline}, {"erase", testErase},
 		{"deliveries", testDeliveries}, {"delivery", testDelivery}, {"reopen", testReopen}, {"stats", testStats}, {"inspections", testInspections},
 		{"failing", testFailing}, {"troubled", testTroubled}, {"switch", testSwitch}, {"resume", testResume},
 		{"held", testHeld}, {"held by old routes", testHeldStale}, {"skip", testSkip}, {"base", testBase}, {"waiting", testWaiting},

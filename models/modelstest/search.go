@@ -64,6 +64,43 @@ func testSearch(_ *testing.T, w *world) {
 	w.equal("after a merge", find(models.EventSearch{UserID: "US.9"}), []int64{late.ID, cart.ID, hello.ID})
 }
 
+// testSearchOverDays: what is said of a message on other days is found, however the message came to be known.
+func testSearchOverDays(_ *testing.T, w *world) {
+	days := func(n int) int64 { return models.FirstID(time.Now().AddDate(0, 0, -n)) + w.NextID()%1000 }
+	about := func(wamid string, id int64) models.Event {
+		e := w.said(0, "message.report", `{"status":{"message_id":"`+wamid+`"}}`)
+		e.ID = id
+		return e
+	}
+	message := func(wamid string) []models.Message {
+		return []models.Message{{NumberID: w.number.ID, Wamid: wamid, Type: "text", SentAt: time.Now()}}
+	}
+	find := func(wamid string) int {
+		events, err := w.SearchEvents(w.ctx, w.business, models.EventSearch{Wamid: wamid})
+		w.ok(err)
+		for _, e := range events {
+			got, err := w.EventByKey(w.ctx, w.business, e.Key)
+			w.ok(err)
+			w.equal("the event itself", got.ID, e.ID)
+		}
+		return len(events)
+	}
+	w.write(models.Changes{Messages: message("wamid.1"), Events: []models.Event{about("wamid.1", days(9))}})
+	w.equal("once", find("wamid.1"), 1)
+	w.write(models.Changes{Messages: message("wamid.1"), Events: []models.Event{about("wamid.1", days(5)), about("wamid.1", days(2))}})
+	w.equal("with the message again", find("wamid.1"), 3)
+	w.write(models.Changes{Messages: message("wamid.2"), Events: []models.Event{about("wamid.1", days(14)), about("wamid.1", days(0)), about("wamid.2", days(1))}})
+	w.equal("without the message, before and after", find("wamid.1"), 5)
+	w.equal("beside another one", find("wamid.2"), 1)
+
+	w.write(models.Changes{Messages: message("wamid.3")})
+	w.write(models.Changes{Events: []models.Event{about("wamid.3", days(6))}})
+	w.write(models.Changes{Messages: message("wamid.3"), Events: []models.Event{about("wamid.3", days(3))}})
+	w.equal("the message first, by itself", find("wamid.3"), 2)
+	w.write(models.Changes{Events: []models.Event{about("wamid.4", days(4)), about("wamid.4", days(7))}})
+	w.equal("no message at all", find("wamid.4"), 2)
+}
+
 func testTimeline(_ *testing.T, w *world) {
 	cs := []models.Callback{{AppID: 3, ReceivedAt: time.Now(), Body: []byte("hello")}, {AppID: 3, ReceivedAt: time.Now(), Body: []byte("ça")}}
 	w.ok(w.Accept(w.ctx, w.NewCallbackGroup(cs), cs))

@@ -100,7 +100,7 @@ type bench struct {
 
 // Run measures. When it returns, whatever the reason, nothing it started is left.
 func Run(ctx context.Context, o Options) (*Report, error) {
-	if o.History > 0 {
+	if o.History > 0 && o.DatabaseURL == "" {
 		o.Throwaway = true
 	}
 	if o.Throwaway {

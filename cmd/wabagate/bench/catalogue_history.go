@@ -16,7 +16,6 @@ const (
 	readListDay    = "list_day"
 	readDelivery   = "delivery"
 	readEvent      = "event"
-	readMessage    = "message"
 	readContact    = "contact"
 	readThread     = "thread"
 	readPhone      = "search_phone"
@@ -81,7 +80,6 @@ func ageing(age, stage, other string) []kind {
 		read(readListDay, "delivery list, one day"),
 		read(readDelivery, "delivery with its attempts"),
 		read(readEvent, "event by id"),
-		read(readMessage, "message by wamid"),
 		read(readContact, "contact by number"),
 		read(readThread, "messages of a conversation"),
 		read(readPhone, "search by phone"),

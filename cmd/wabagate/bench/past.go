@@ -35,11 +35,10 @@ type tenant struct {
 
 // chapter is what one filling made. Row k of it can be found again by what the methods say.
 type chapter struct {
-	n              int64             // events
-	seed           int64             // tells chapters apart, in ids too
-	start          int64             // milliseconds since ids began
-	person, people int64             // the first contact, which is the first conversation too, and how many
-	before         models.FeedCursor // where its events begin in the feed
+	n              int64 // events
+	seed           int64 // tells chapters apart, in ids too
+	start          int64 // milliseconds since ids began
+	person, people int64 // the first contact, which is the first conversation too, and how many
 }
 
 const (
@@ -167,8 +166,9 @@ var presentFilling = filling{
 			SELECT id + 1, webhook_id, 1, at, 2000 + k % 30000, CASE WHEN failed THEN 500 ELSE 200 END, CASE WHEN failed THEN 'rejected' ELSE 'delivered' END,
 				CASE WHEN failed THEN 'the answer was 500' ELSE '' END, CASE WHEN failed THEN 'Internal Server Error' ELSE 'ok' END FROM row`,
 		// Step 1 stands for the answer, which its last status has reached by now.
-		eventRows + `INSERT INTO messages (number_id, wamid, conversation_id, inbound, type, text, status, sent_at, status_at, sent_by)
-			SELECT number_id, wamid, person, step = 0, 'text', text, CASE WHEN step = 0 THEN '' ELSE 'read' END, at, CASE WHEN step = 1 THEN at END, CASE WHEN step = 1 THEN 'agent' END
+		eventRows + `INSERT INTO messages (number_id, wamid, conversation_id, inbound, type, text, status, sent_at, status_at, sent_by, first_event, last_event)
+			SELECT number_id, wamid, person, step = 0, 'text', text, CASE WHEN step = 0 THEN '' ELSE 'read' END, at, CASE WHEN step = 1 THEN at END, CASE WHEN step = 1 THEN 'agent' END,
+				id + 1, CASE WHEN step = 0 THEN id + 1 ELSE (@start::bigint + (k + 2) * @span::bigint / @n::bigint << 22) + (@node::bigint << 12) + 1 END
 			FROM row WHERE step <= 1`,
 	},
 	after: []string{`VACUUM (ANALYZE)`, `CHECKPOINT`},
@@ -214,11 +214,6 @@ func (p *past) write(ctx context.Context, st *setting, f filling, n int64, told 
 		return err
 	}
 	c := newChapter(n, int64(len(p.chapters)), person, time.Now())
-	place, err := st.store.FeedNow(ctx)
-	if err != nil {
-		return err
-	}
-	c.before.XID = place.XID // without an id: a feed goes back for late commits by an hour only, not by a month
 	if err := st.store.MakeLeaves(ctx, models.IDTime(c.callbackID(0)), models.IDTime(c.eventID(n))); err != nil {
 		return err
 	}

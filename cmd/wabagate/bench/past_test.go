@@ -3,8 +3,9 @@ package bench
 import (
 	"bytes"
 	"context"
-	"errors"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -158,11 +159,17 @@ func TestPast(t *testing.T) {
 			t.Fatalf("callback %d: %v: %s", k, err, cbs[0].Body)
 		}
 	}
-	for _, r := range p.reads(store, rng) {
-		for range 5 {
-			if err := r.do(ctx); err != nil {
-				t.Errorf("%s: %v", r.key, err)
-			}
+	for range 200 { // whereabouts are as the gateway would have kept them
+		c, k := p.chapters[rng.IntN(2)], rng.Int64N(n)
+		owner := p.tenants[tenantOf(c.personOf(k), len(p.tenants))]
+		about, err := store.SearchEvents(ctx, owner.business, models.EventSearch{Wamid: c.wamid(k)})
+		must(err)
+		want := 3
+		if k%talk == 0 {
+			want = 1
+		}
+		if len(about) != want {
+			t.Fatalf("%d events about message %d, want %d", len(about), k, want)
 		}
 	}
 	// What lives on has ids beyond the past's.
@@ -175,15 +182,27 @@ func TestPast(t *testing.T) {
 
 func TestNothingFoundIsAnError(t *testing.T) {
 	t.Parallel()
-	trouble := errors.New("trouble")
-	if err := found(0, nil); !errors.Is(err, errNothingFound) {
-		t.Error(err)
+	answers := map[string]string{"some": `{"events":[{"id":"evt_1"}]}`, "none": `{"events":[]}`, "one": `{"id":7}`}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		answer, ok := answers[strings.TrimPrefix(q.URL.Path, "/api/client/")]
+		if !ok || q.Header.Get("Authorization") != "Bearer wbk_1" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		_, _ = w.Write([]byte(answer))
+	}))
+	t.Cleanup(s.Close)
+	a := asking{s.Client(), s.URL, "wbk_1"}
+	for path, under := range map[string]string{"some": "events", "one": ""} {
+		var got []byte
+		took, err := a.ask(t.Context(), read{path: func() string { return path }, under: under, seen: func(answer []byte) { got = answer }})
+		if err != nil || took <= 0 || string(got) != answers[path] {
+			t.Errorf("%s: %v, %v, %s", path, took, err, got)
+		}
 	}
-	if err := found(0, trouble); !errors.Is(err, trouble) {
-		t.Error(err)
-	}
-	if err := found(1, nil); err != nil {
-		t.Error(err)
+	for path, under := range map[string]string{"none": "events", "other": "", "one": "events"} {
+		if _, err := a.ask(t.Context(), read{path: func() string { return path }, under: under}); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 
@@ -209,8 +228,8 @@ func TestOptions(t *testing.T) {
 	if full.acknowledge != 50_000 || quick.acknowledge != 20_000 || full.budget < 30*time.Minute || full.budget != quick.budget {
 		t.Errorf("%+v, %+v", full, quick)
 	}
-	ours := (&stores{owned: true, settings: productionPostgres()}).describe()
-	if !strings.Contains(ours, "(fsync on, full_page_writes on, max_wal_size 8GB, shared_buffers 1GB, ") {
+	ours := (&stores{owned: true, settings: productionPostgres(23 << 30)}).describe()
+	if !strings.Contains(ours, "(fsync on, full_page_writes on, max_wal_size 8GB, shared_buffers 5888MB, ") {
 		t.Error(ours)
 	}
 }

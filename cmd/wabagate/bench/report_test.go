@@ -71,7 +71,7 @@ func sampleHistory() *Report {
 		r.add(age+historyAccepted, 30_000)
 		r.add(age+historyAdded, 5_000/v)
 		r.add(age+historyCommits, 0.05)
-		for _, name := range []string{readList, readListLater, readListFailed, readListType, readListDay, readDelivery, readEvent, readMessage, readContact, readThread,
+		for _, name := range []string{readList, readListLater, readListFailed, readListType, readListDay, readDelivery, readEvent, readContact, readThread,
 			readPhone, readWamid, readKey, readFeed, readTimeline} {
 			r.add(age+name, v/2)
 		}
@@ -300,7 +300,7 @@ func TestHistory(t *testing.T) {
 		t.Errorf("%d lost", r.Lost())
 	}
 	p := &past{tenants: make([]tenant, 1), chapters: []chapter{newChapter(100, 0, 1, time.Now())}}
-	for _, read := range p.reads(nil, nil) {
+	for _, read := range p.reads(nil) {
 		if kindOf(ageOld+read.key).label == "" || kindOf(ageYoung+read.key).label == "" {
 			t.Errorf("%s is in no report", read.key)
 		}

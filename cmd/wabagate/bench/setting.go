@@ -27,6 +27,7 @@ type setting struct {
 // business is where callbacks of one number go.
 type business struct {
 	app, secret, number string
+	key                 string // of its API
 	hooks               int
 	wants               string // what its webhooks are subscribed to
 	webhook             int64  // the last of them
@@ -114,11 +115,13 @@ func (b *bench) found(ctx context.Context, st *setting, bz *business, i int) (in
 		return 0, err
 	}
 	var made struct {
-		BusinessID int64 `json:"business_id"`
+		BusinessID int64  `json:"business_id"`
+		APIKey     string `json:"api_key"`
 	}
 	if err := json.Unmarshal([]byte(out), &made); err != nil || made.BusinessID == 0 {
 		return 0, fmt.Errorf("admin bootstrap printed something else than expected: %w", err)
 	}
+	bz.key = made.APIKey
 	return made.BusinessID, nil
 }
 

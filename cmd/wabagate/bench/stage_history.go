@@ -1,15 +1,21 @@
 package bench
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/jackc/pgx/v5"
 
+	"wabagate/fanout/event"
 	"wabagate/fanout/signature"
 	"wabagate/models"
 )
@@ -23,9 +29,10 @@ const (
 // youngHistory is how many events there are at first: what everything later is compared with.
 const youngHistory = 100_000
 
-// productionPostgres are the settings of a PostgreSQL that a history grows on, which a production server has.
-func productionPostgres() map[string]string {
-	return map[string]string{"shared_buffers": "1GB", "max_wal_size": "8GB", "wal_compression": "on", "full_page_writes": "on", "fsync": "on", "synchronous_commit": "on"}
+// productionPostgres are the settings of a PostgreSQL that a history grows on, which a production server has: a quarter of
+// the memory is its own, as its manual advises.
+func productionPostgres(memory uint64) map[string]string {
+	return map[string]string{"shared_buffers": strconv.FormatUint(max(memory/4>>20, 128), 10) + "MB", "max_wal_size": "8GB", "wal_compression": "on", "full_page_writes": "on", "fsync": "on", "synchronous_commit": "on"}
 }
 
 // history measures the same operations on a database with little history and, later, with a lot, and how it goes again.
@@ -154,26 +161,18 @@ func (b *bench) fill(ctx context.Context, st *setting, p *past, from, to int64) 
 	return err
 }
 
-// read is an operation on the history. It complains when it finds nothing: then it was not measured.
+// read is a question to the gateway, as a program of the business asks it. What it finds is under a name in the answer: an
+// answer without it was not worth measuring.
 type read struct {
-	key string
-	do  func(ctx context.Context) error
+	key   string
+	path  func() string
+	under string // "": the answer is one thing
+	seen  func(answer []byte)
 }
 
-var errNothingFound = errors.New("nothing was found")
-
-// found complains unless something was.
-func found(n int, err error) error {
-	if err == nil && n == 0 {
-		err = errNothingFound
-	}
-	return err
-}
-
-// reads ask for what the busy tenant has, each time for something else.
-func (p *past) reads(store *models.Store, rng *rand.Rand) []read {
+// reads ask for what the busy tenant has, each time for something else, evenly over all the time that there is.
+func (p *past) reads(rng *rand.Rand) []read {
 	c, busy := p.chapters[len(p.chapters)-1], p.tenants[0]
-	now := time.Now()
 	random := func() int64 { // an event of the busy tenant
 		for {
 			if k := rng.Int64N(c.n); tenantOf(c.personOf(k), len(p.tenants)) == 0 {
@@ -181,83 +180,96 @@ func (p *past) reads(store *models.Store, rng *rand.Rand) []read {
 			}
 		}
 	}
-	list := func(f func() models.DeliveryFilter) func(ctx context.Context) error {
-		return func(ctx context.Context) error {
-			rows, err := store.Deliveries(ctx, busy.webhook, f())
-			return found(len(rows), err)
-		}
+	list := func(key string, query func() string) read {
+		return read{key: key, path: func() string { return fmt.Sprintf("webhooks/%d/deliveries%s", busy.webhook, query()) }, under: "deliveries"}
 	}
-	search := func(f func() models.EventSearch) func(ctx context.Context) error {
-		return func(ctx context.Context) error {
-			events, err := store.SearchEvents(ctx, busy.business, f())
-			return found(len(events), err)
-		}
+	events := func(key string, query func() string) read {
+		return read{key: key, path: func() string { return "events?" + query() }, under: "events"}
 	}
-	failed, place := models.Failed, c.before
+	place := "" // each page goes on where the one before ended
+	follow := func(answer []byte) {
+		var page struct {
+			Next string `json:"next_cursor"`
+			More bool   `json:"has_more"`
+		}
+		if err := json.Unmarshal(answer, &page); err != nil || !page.More {
+			page.Next = ""
+		}
+		place = page.Next
+	}
+	eventID := func() string { return event.Key(c.key(random())).EventID() }
 	return []read{
-		{readList, list(func() models.DeliveryFilter { return models.DeliveryFilter{} })},
-		{readListLater, list(func() models.DeliveryFilter { return models.DeliveryFilter{Before: c.eventID(max(c.n/20, random()))} })},
-		{readListFailed, list(func() models.DeliveryFilter { return models.DeliveryFilter{State: &failed} })},
-		{readListType, list(func() models.DeliveryFilter { return models.DeliveryFilter{Types: []string{"message.received"}} })},
-		{readListDay, list(func() models.DeliveryFilter {
-			from := now.Add(-time.Duration(2+rng.IntN(pastDays-3)) * 24 * time.Hour)
-			return models.DeliveryFilter{From: from, To: from.Add(24 * time.Hour)}
-		})},
-		{readDelivery, func(ctx context.Context) error {
-			d, err := store.Delivery(ctx, busy.business, c.eventID(random()), busy.webhook)
-			return found(len(d.Attempts), err)
-		}},
-		{readEvent, func(ctx context.Context) error {
-			_, err := store.EventByKey(ctx, busy.business, c.key(random()))
-			return err
-		}},
-		{readMessage, func(ctx context.Context) error {
-			ref := models.MessageRef{NumberID: busy.number, Wamid: c.wamid(random())}
-			return store.Translate(ctx, func(tx models.Translation) error {
-				known, err := tx.Messages(ctx, []models.MessageRef{ref})
-				return found(len(known), err)
-			})
-		}},
-		{readContact, func(ctx context.Context) error {
-			people, err := store.Contacts(ctx, busy.business, models.ContactFilter{Search: "+" + waID(c.personOf(random()))})
-			return found(len(people), err)
-		}},
-		{readThread, func(ctx context.Context) error {
-			messages, err := store.ConversationMessages(ctx, busy.business, c.personOf(random()), time.Time{}, 50)
-			return found(len(messages), err)
-		}},
-		{readPhone, search(func() models.EventSearch { return models.EventSearch{WaID: "+" + waID(c.personOf(random()))} })},
-		{readWamid, search(func() models.EventSearch { return models.EventSearch{Wamid: c.wamid(random())} })},
-		{readKey, search(func() models.EventSearch {
-			key := c.key(random())
-			return models.EventSearch{Key: &key}
-		})},
-		{readFeed, func(ctx context.Context) error {
-			page, err := store.Feed(ctx, busy.business, models.FeedFilter{After: place})
-			if place = page.Next; !page.More {
-				place = c.before
-			}
-			return found(len(page.Events), err)
-		}},
-		{readTimeline, func(ctx context.Context) error {
-			t, err := store.Timeline(ctx, busy.business, c.wamid(random()))
-			return found(min(len(t.Events), len(t.Callbacks), len(t.Deliveries)), err)
-		}},
+		list(readList, func() string { return "" }),
+		list(readListLater, func() string { return fmt.Sprint("?cursor=", c.eventID(max(c.n/20, random()))) }),
+		list(readListFailed, func() string { return "?status=failed" }),
+		list(readListType, func() string { return "?event=message.received" }),
+		list(readListDay, func() string {
+			from := time.Now().Add(-time.Duration(2+rng.IntN(pastDays-3)) * 24 * time.Hour).UTC()
+			return "?from=" + from.Format(time.RFC3339) + "&to=" + from.Add(24*time.Hour).Format(time.RFC3339)
+		}),
+		{key: readDelivery, path: func() string { return fmt.Sprintf("deliveries/dlv_%d_%d", c.eventID(random()), busy.webhook) }},
+		{key: readEvent, path: func() string { return "events/" + eventID() }},
+		{key: readContact, path: func() string { return "contacts?search=" + waID(c.personOf(random())) }, under: "contacts"},
+		{key: readThread, path: func() string { return fmt.Sprintf("conversations/%d/messages", c.personOf(random())) }, under: "messages"},
+		events(readPhone, func() string { return "phone=" + waID(c.personOf(random())) }),
+		events(readWamid, func() string { return "wamid=" + c.wamid(random()) }),
+		events(readKey, func() string { return "event_id=" + eventID() }),
+		{key: readFeed, path: func() string { return "events?after=" + place }, under: "events", seen: follow},
+		{key: readTimeline, path: func() string { return "timeline/" + c.wamid(random()) }, under: "steps"},
 	}
 }
 
+// asking is a program of the busy tenant.
+type asking struct {
+	client    *http.Client
+	base, key string
+}
+
+// ask answers how long a question took. Nothing found is an error.
+func (a *asking) ask(ctx context.Context, r read) (time.Duration, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.base+"/api/client/"+r.path(), nil)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Authorization", "Bearer "+a.key)
+	began := time.Now()
+	res, err := a.client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	body, err := io.ReadAll(res.Body)
+	took := time.Since(began)
+	if err = errors.Join(err, res.Body.Close()); err != nil {
+		return 0, err
+	}
+	if res.StatusCode != http.StatusOK || r.under != "" && !bytes.Contains(body, []byte(`"`+r.under+`":[{`)) {
+		return 0, fmt.Errorf("%s was answered %d and nothing was found: %.200s", req.URL.Path, res.StatusCode, body)
+	}
+	if r.seen != nil {
+		r.seen(body)
+	}
+	return took, nil
+}
+
 // readHistory measures each read by its median, so that neither a checkpoint nor a neighbour counts.
-func (b *bench) readHistory(ctx context.Context, st *setting, p *past, age string) error {
-	for _, r := range p.reads(st.store, rand.New(rand.NewPCG(1, 1))) {
+func (b *bench) readHistory(ctx context.Context, st *setting, p *past, age string) (err error) {
+	g, err := b.serve(ctx, "read", st, "api")
+	if err != nil {
+		return err
+	}
+	defer g.ending(&err)
+	a := asking{&http.Client{}, g.base, st.single.key}
+	defer a.client.CloseIdleConnections()
+	for _, r := range p.reads(rand.New(rand.NewPCG(1, 1))) {
 		b.say.begin(kindOf(age + r.key).label)
 		h := newHistogram()
 		for i := range b.s.reads {
-			began := time.Now()
-			if err := r.do(ctx); err != nil {
+			took, err := a.ask(ctx, r)
+			if err != nil {
 				return fmt.Errorf("%s: %w", kindOf(age+r.key).label, err)
 			}
 			if i >= b.s.reads/10 { // statements are prepared, caches warm
-				record(h, time.Since(began))
+				record(h, took)
 			}
 		}
 		b.report.add(age+r.key, quantile(h, 50))

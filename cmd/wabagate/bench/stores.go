@@ -43,7 +43,7 @@ func openStores(ctx context.Context, o Options) (_ *stores, err error) {
 		}
 	}()
 	if o.History > 0 {
-		s.settings = productionPostgres()
+		s.settings = productionPostgres(machineMemory())
 	}
 	redisURL := o.RedisURL.Text()
 	if o.Throwaway {

@@ -1,0 +1,3 @@
+-- +goose Up
+-- As on PostgreSQL. Here nothing is kept in leaves, and nothing asks.
+SELECT 1;
