@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -93,6 +94,22 @@ func (s *Store) within(column string, ids []int64) string {
 		return ""
 	}
 	return within(column, ids...)
+}
+
+// each is a table called q of ids, which are all of one argument: the text of a statement does not depend on how many they
+// are, so that PostgreSQL plans few.
+func (s *Store) each(ids []int64) (table, list string) {
+	var b strings.Builder
+	for i, id := range ids {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.FormatInt(id, 10))
+	}
+	if s.embedded {
+		return "(SELECT value AS id FROM json_each(?)) AS q", "[" + b.String() + "]"
+	}
+	return "unnest(CAST(CAST(? AS text) AS bigint[])) AS q(id)", "{" + b.String() + "}"
 }
 
 // looked joins a table whose rows are looked up one by one for the rows before it, by a condition that names its leaves.

@@ -100,7 +100,9 @@ func (s *Store) callbackHeads(ctx context.Context, events []Event) ([]CallbackHe
 		return nil, nil
 	}
 	var heads []CallbackHead
-	err := s.db.WithContext(ctx).Table("callbacks").Select("id, app_id, number_id, received_at, length(body) AS size").Where("id IN ?"+s.within("id", ids), ids).Order("id").Scan(&heads).Error
+	each, list := s.each(ids)
+	err := s.db.WithContext(ctx).Raw("SELECT DISTINCT c.id, c.app_id, c.number_id, c.received_at, length(c.body) AS size FROM "+each+
+		" JOIN "+s.looked("callbacks c", "c.id = q.id"+s.within("c.id", ids))+" ORDER BY c.id", list).Scan(&heads).Error
 	for i := range heads {
 		heads[i].ReceivedAt = heads[i].ReceivedAt.UTC()
 	}
@@ -117,10 +119,6 @@ func (s *Store) deliveriesOf(ctx context.Context, businessID int64, events []Eve
 		ids[i], byID[e.ID] = e.ID, e
 	}
 	db := s.db.WithContext(ctx)
-	var webhooks []int64 // deliveries are found by their webhook
-	if err := db.Table("webhooks").Where("business_id = ?", businessID).Pluck("id", &webhooks).Error; err != nil || len(webhooks) == 0 {
-		return nil, translate(err, "webhooks")
-	}
 	var rows []struct {
 		EventID, WebhookID int64
 		State              DeliveryState
@@ -134,11 +132,13 @@ func (s *Store) deliveriesOf(ctx context.Context, businessID int64, events []Eve
 		Reason             string
 		Answer             string
 	}
-	err := db.Table("deliveries AS d").
-		Select(`d.event_id, d.webhook_id, d.state, d.attempts, d.due_at, a.n, a.started_at, coalesce(a.duration_us, 0) AS duration_us,
-			coalesce(a.status, 0) AS status, coalesce(a.outcome, '') AS outcome, coalesce(a.reason, '') AS reason, coalesce(a.answer, '') AS answer`).
-		Joins("LEFT JOIN "+s.looked("attempts a", "a.webhook_id = d.webhook_id AND a.event_id = d.event_id"+s.within("a.event_id", ids))).
-		Where("d.webhook_id IN ? AND d.event_id IN ?"+s.within("d.event_id", ids), webhooks, ids).Order("d.event_id, d.webhook_id, a.n").Scan(&rows).Error
+	each, list := s.each(ids)
+	err := db.Raw(`SELECT d.event_id, d.webhook_id, d.state, d.attempts, d.due_at, a.n, a.started_at, coalesce(a.duration_us, 0) AS duration_us,
+			coalesce(a.status, 0) AS status, coalesce(a.outcome, '') AS outcome, coalesce(a.reason, '') AS reason, coalesce(a.answer, '') AS answer
+		FROM `+each+` JOIN webhooks w ON w.business_id = ?
+		JOIN `+s.looked("deliveries d", "d.webhook_id = w.id AND d.event_id = q.id"+s.within("d.event_id", ids))+`
+		LEFT JOIN `+s.looked("attempts a", "a.webhook_id = d.webhook_id AND a.event_id = d.event_id"+s.within("a.event_id", ids))+`
+		ORDER BY d.event_id, d.webhook_id, a.n`, list, businessID).Scan(&rows).Error
 	if err != nil {
 		return nil, translate(err, "deliveries")
 	}

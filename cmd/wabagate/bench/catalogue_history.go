@@ -23,6 +23,12 @@ const (
 	readKey        = "search_event"
 	readFeed       = "feed"
 	readTimeline   = "timeline"
+
+	// Of any day, each as likely: most of it nobody has asked for in a long time, and a database that is larger than the
+	// memory reads it from disk.
+	readWamidAny    = "search_wamid_any"
+	readKeyAny      = "search_event_any"
+	readTimelineAny = "timeline_any"
 )
 
 // What letting go of history is.
@@ -82,11 +88,14 @@ func ageing(age, stage, other string) []kind {
 		read(readEvent, "event by id"),
 		read(readContact, "contact by number"),
 		read(readThread, "messages of a conversation"),
-		read(readPhone, "search by phone"),
+		read(readPhone, "search by phone, 20 events"),
 		read(readWamid, "search by wamid"),
 		read(readKey, "search by event id"),
 		read(readFeed, "pull, a page"),
 		read(readTimeline, "timeline of a message"),
+		figure(readWamidAny, "search by wamid, of any day", "ms", rule{sign: beside}),
+		figure(readKeyAny, "search by event id, of any day", "ms", rule{sign: beside}),
+		figure(readTimelineAny, "timeline of a message of any day", "ms", rule{sign: beside}),
 		{key: age + historyLost, stage: stage, label: "lost", worst: true, rules: never},
 		{key: age + historyDuplicated, stage: stage, label: "duplicated", worst: true, rules: never},
 	}

@@ -72,7 +72,7 @@ func sampleHistory() *Report {
 		r.add(age+historyAdded, 5_000/v)
 		r.add(age+historyCommits, 0.05)
 		for _, name := range []string{readList, readListLater, readListFailed, readListType, readListDay, readDelivery, readEvent, readContact, readThread,
-			readPhone, readWamid, readKey, readFeed, readTimeline} {
+			readPhone, readWamid, readKey, readFeed, readTimeline, readWamidAny, readKeyAny, readTimelineAny} {
 			r.add(age+name, v/2)
 		}
 		r.add(age+historyLost, 0)

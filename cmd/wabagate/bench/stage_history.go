@@ -170,16 +170,27 @@ type read struct {
 	seen  func(answer []byte)
 }
 
-// reads ask for what the busy tenant has, each time for something else, evenly over all the time that there is.
+// askedAge is how old what people ask for is on average: they ask for what went wrong today and yesterday, sometimes for
+// what was said last week, and seldom for more.
+const askedAge = 2 * 24 * time.Hour
+
+// reads ask for what the busy tenant has, each time for something else.
 func (p *past) reads(rng *rand.Rand) []read {
 	c, busy := p.chapters[len(p.chapters)-1], p.tenants[0]
-	random := func() int64 { // an event of the busy tenant
-		for {
-			if k := rng.Int64N(c.n); tenantOf(c.personOf(k), len(p.tenants)) == 0 {
-				return k
+	own := func(draw func() int64) func() int64 { // an event of the busy tenant
+		return func() int64 {
+			for {
+				if k := draw(); k >= 0 && tenantOf(c.personOf(k), len(p.tenants)) == 0 {
+					return k
+				}
 			}
 		}
 	}
+	anyDay := own(func() int64 { return rng.Int64N(c.n) })
+	random := own(func() int64 {
+		age := rng.ExpFloat64() * float64(askedAge.Milliseconds())
+		return c.n - 1 - int64(age*float64(c.n)/float64(pastSpan))
+	})
 	list := func(key string, query func() string) read {
 		return read{key: key, path: func() string { return fmt.Sprintf("webhooks/%d/deliveries%s", busy.webhook, query()) }, under: "deliveries"}
 	}
@@ -197,7 +208,7 @@ func (p *past) reads(rng *rand.Rand) []read {
 		}
 		place = page.Next
 	}
-	eventID := func() string { return event.Key(c.key(random())).EventID() }
+	eventID := func(k int64) string { return event.Key(c.key(k)).EventID() }
 	return []read{
 		list(readList, func() string { return "" }),
 		list(readListLater, func() string { return fmt.Sprint("?cursor=", c.eventID(max(c.n/20, random()))) }),
@@ -208,14 +219,17 @@ func (p *past) reads(rng *rand.Rand) []read {
 			return "?from=" + from.Format(time.RFC3339) + "&to=" + from.Add(24*time.Hour).Format(time.RFC3339)
 		}),
 		{key: readDelivery, path: func() string { return fmt.Sprintf("deliveries/dlv_%d_%d", c.eventID(random()), busy.webhook) }},
-		{key: readEvent, path: func() string { return "events/" + eventID() }},
+		{key: readEvent, path: func() string { return "events/" + eventID(random()) }},
 		{key: readContact, path: func() string { return "contacts?search=" + waID(c.personOf(random())) }, under: "contacts"},
 		{key: readThread, path: func() string { return fmt.Sprintf("conversations/%d/messages", c.personOf(random())) }, under: "messages"},
-		events(readPhone, func() string { return "phone=" + waID(c.personOf(random())) }),
+		events(readPhone, func() string { return "limit=20&phone=" + waID(c.personOf(random())) }),
 		events(readWamid, func() string { return "wamid=" + c.wamid(random()) }),
-		events(readKey, func() string { return "event_id=" + eventID() }),
+		events(readKey, func() string { return "event_id=" + eventID(random()) }),
 		{key: readFeed, path: func() string { return "events?after=" + place }, under: "events", seen: follow},
 		{key: readTimeline, path: func() string { return "timeline/" + c.wamid(random()) }, under: "steps"},
+		events(readWamidAny, func() string { return "wamid=" + c.wamid(anyDay()) }),
+		events(readKeyAny, func() string { return "event_id=" + eventID(anyDay()) }),
+		{key: readTimelineAny, path: func() string { return "timeline/" + c.wamid(anyDay()) }, under: "steps"},
 	}
 }
 

@@ -59,7 +59,7 @@ func (r *Report) head(w io.Writer) error {
 		remark = fmt.Sprintf("Each turn began on empty stores: medians of %d rounds, of losses the worst. %s", r.Rounds, remark)
 	case r.History > 0:
 		what = " --history " + strconv.Itoa(r.History)
-		remark = fmt.Sprintf("The history is of %d days; reads ask for something else each time, and their medians count.", pastDays)
+		remark = fmt.Sprintf("The history is of %d days. Reads go through the API, one at a time, each for something else, %d days old on average; their medians count.", pastDays, int(askedAge.Hours()/24))
 	case r.Mix == MixAll:
 		what, callbacks, remark = " --mix "+MixAll, "callbacks with one fact each", fmt.Sprintf("The mixes took turns: medians of %d rounds.", r.Rounds)
 	}
