@@ -71,7 +71,7 @@ func (s *Store) Deliveries(ctx context.Context, webhookID int64, f DeliveryFilte
 		last = min(last, f.Before)
 	}
 	var rows []DeliveryRow
-	for _, part := range s.newestFirst(first, last) {
+	for _, part := range s.newestFirst(first, last, f.To.IsZero() && f.Before == 0) {
 		in := q.Session(&gorm.Session{}).Where("1 = 1" + part.on("d.event_id")).Limit(limit - len(rows))
 		if len(types) > 0 {
 			in = in.Joins("JOIN "+s.looked("events e", "e.id = d.event_id"+part.on("e.id"))).Where("e.type IN ?", types)

@@ -146,9 +146,13 @@ func (s span) on(column string) string {
 }
 
 // newestFirst cuts the ids from one to another into spans of whole days, the newest first and each longer than the one
-// before. A list reads one after the other until it is full: usually only the first, which is few leaves.
-func newestFirst(first, last int64) (ss []span) {
+// before. A list reads one after the other until it is full: usually only the first, which is few leaves. When the last is
+// only that of this moment the newest span has no end: another process's clock may be ahead.
+func newestFirst(first, last int64, now bool) (ss []span) {
 	to := everything.to
+	if !now {
+		to = dayOf(last) + dayIDs
+	}
 	for days := int64(1); ; days *= 4 {
 		from := dayOf(last) - days*dayIDs
 		if from <= dayOf(first) || days > 64 {
@@ -220,9 +224,9 @@ func keyInGenerations(now time.Time) string {
 }
 
 // newestFirst cuts ids for a list that shows the newest first. The embedded database has no leaves and needs no parts.
-func (s *Store) newestFirst(first, last int64) []span {
+func (s *Store) newestFirst(first, last int64, now bool) []span {
 	if s.embedded {
 		return []span{everything}
 	}
-	return newestFirst(first, last)
+	return newestFirst(first, last, now)
 }

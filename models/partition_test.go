@@ -68,7 +68,10 @@ func TestNewestFirst(t *testing.T) {
 		first, last int64
 		parts       int
 	}{{0, noon(0), 5}, {noon(-30), noon(0), 4}, {noon(-1), noon(0), 1}, {noon(0), noon(0), 1}, {noon(1), noon(0), 1}, {noon(-2), noon(0), 2}, {0, 0, 1}} {
-		ss := newestFirst(c.first, c.last)
+		ss, ended := newestFirst(c.first, c.last, true), newestFirst(c.first, c.last, false)
+		if end := ended[0].to; len(ended) != c.parts || end <= c.last || end > c.last+dayIDs {
+			t.Errorf("from %v to %v and no further: %v", IDTime(c.first), IDTime(c.last), ended)
+		}
 		if len(ss) != c.parts || ss[0].to != math.MaxInt64 || ss[len(ss)-1].from > c.first {
 			t.Errorf("from %v to %v: %v", IDTime(c.first), IDTime(c.last), ss)
 		}
