@@ -77,7 +77,16 @@ func TestAThousandConversations(t *testing.T) {
 			for range 8 {
 				posting.Go(func() {
 					for body := range posts {
-						if status, err := postSigned(t.Context(), w.url+"/webhooks/cloud/a", testSecret, body); err != nil || status != http.StatusOK {
+						// What is refused comes again, as upstream's does: a database that is written to by everything on a slow
+						// machine may not take a callback in time, and says so.
+						status, err := 0, error(nil)
+						for range 5 {
+							if status, err = postSigned(t.Context(), w.url+"/webhooks/cloud/a", testSecret, body); err != nil || status != http.StatusServiceUnavailable {
+								break
+							}
+							time.Sleep(time.Second)
+						}
+						if err != nil || status != http.StatusOK {
 							t.Errorf("callback answered %d, %v", status, err)
 						}
 					}
