@@ -179,6 +179,7 @@ func TestRotateKeysWhileWriting(t *testing.T) {
 					return
 				}
 				written[id] = secret
+				time.Sleep(2 * time.Millisecond) // SQLite has no queue for writers: one that never pauses lets nobody in
 			}
 		})
 		wg.Go(func() {
