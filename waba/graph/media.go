@@ -70,8 +70,8 @@ func (u *uploaded) id() string {
 func (u *uploaded) complete() bool { return u.id() != "" }
 
 // UploadMedia gives a file to the platform, which keeps it for 30 days, and returns its id. The file is streamed; what it
-// may be is checked by [outgoing.CheckMedia] first. Size is in bytes, below 0 when it is not known; a file of another size
-// than it says is not uploaded.
+// may be is checked by [outgoing.CheckMedia] first. Size is in bytes; a file of another size than it says is not uploaded.
+// Below 0 it is not known, and the file is given up where it becomes too large.
 func (c *Client) UploadMedia(ctx context.Context, a Account, kind, name, mimeType string, file io.Reader, size int64) (string, error) {
 	const op = "upload a file"
 	if err := outgoing.CheckMedia(kind, mimeType, size); err != nil {
@@ -80,6 +80,8 @@ func (c *Client) UploadMedia(ctx context.Context, a Account, kind, name, mimeTyp
 	mimeType = canonical(mimeType)
 	if size >= 0 {
 		file = &exact{file, size}
+	} else {
+		file = &checked{file, 0, func(size int64) error { return outgoing.CheckMedia(kind, mimeType, size) }}
 	}
 	address, err := a.address(nil, a.of("media")...)
 	if err != nil {
@@ -150,6 +152,23 @@ func (e *exact) Read(p []byte) (int, error) {
 		return 0, errLonger
 	}
 	return n, nil
+}
+
+// checked fails when a file whose size is not known has become one that is not allowed.
+type checked struct {
+	file  io.Reader
+	size  int64
+	check func(size int64) error
+}
+
+func (c *checked) Read(p []byte) (int, error) {
+	n, err := c.file.Read(p)
+	if c.size += int64(n); n > 0 {
+		if refused := c.check(c.size); refused != nil {
+			return 0, refused
+		}
+	}
+	return n, err
 }
 
 // File is one on its way. Whoever has it closes it. Its bytes end with an error when the connection breaks.

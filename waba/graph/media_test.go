@@ -85,6 +85,10 @@ func TestUploadMediaTroubles(t *testing.T) {
 	if err := upload(strings.NewReader(""), 100<<20+1); !errors.As(err, &field) || field.Field != "file" {
 		t.Errorf("too large: %v", err)
 	}
+	_, err := newClient().UploadMedia(t.Context(), u.account(graph.Cloud), "image", "a.png", "image/png", &zeros{5<<20 + 1}, -1)
+	if !errors.As(err, &field) || field.Field != "file" || !strings.Contains(err.Error(), "at most") {
+		t.Errorf("too large without saying so: %v", err)
+	}
 	must(t, upload(iotest.DataErrReader(strings.NewReader("1234567")), 7))
 	must(t, upload(iotest.OneByteReader(strings.NewReader("1234567")), 7))
 }

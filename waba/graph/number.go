@@ -40,8 +40,8 @@ func (p *phoneNumber) complete() bool { return p.ID != "" }
 func (p *phoneNumber) public() PhoneNumber {
 	return PhoneNumber{
 		ID: string(p.ID), DisplayPhoneNumber: string(p.Display), VerifiedName: string(p.VerifiedName),
-		QualityRating: string(p.Quality),
-		Throughput: string(p.Throughput.Level), Status: string(p.Status), CodeVerification: string(p.CodeVerification), PlatformType: string(p.PlatformType),
+		QualityRating: string(p.Quality), Throughput: string(p.Throughput.Level), Status: string(p.Status),
+		CodeVerification: string(p.CodeVerification), PlatformType: string(p.PlatformType),
 	}
 }
 

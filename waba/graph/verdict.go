@@ -93,7 +93,6 @@ func Judge(err error) Verdict {
 // judge goes by the code first: the platform gives the same code with several statuses of HTTP.
 func (e *Error) judge() Verdict {
 	limit, limited := limits[e.Code]
-	limited = limited && e.Coded
 	switch {
 	case e.Status == http.StatusUnauthorized, e.Coded && (e.Code == 0 || e.Code == 190):
 		return Verdict{Decision: Unauthorized}
