@@ -49,7 +49,7 @@ func (s *Simulator) makeUp(i int) customer {
 
 func newCustomer(number, name, username string) customer {
 	c := customer{digits: strings.TrimPrefix(number, "+"), name: name, username: username}
-	c.userID = userID(c.digits)
+	c.userID = UserID(c.digits)
 	c.encode()
 	return c
 }
@@ -79,9 +79,9 @@ func (c *customer) become(digits string) {
 // nextUserID is the user id that the customer has after a change: the number's, or another of the same number.
 func (c *customer) nextUserID(digits string) string {
 	if digits != "" {
-		return userID(digits)
+		return UserID(digits)
 	}
-	return userID(c.digits + "." + strconv.Itoa(c.renamed+1))
+	return UserID(c.digits + "." + strconv.Itoa(c.renamed+1))
 }
 
 func (c *customer) encode() {
@@ -113,8 +113,8 @@ func appendContact(dst []byte, contact waba.Contact) []byte {
 	return append(dst, '}')
 }
 
-// userID derives the business-scoped user id from a number: a country, a dot, letters and digits.
-func userID(digits string) string {
+// UserID derives the business-scoped user id from a number: a country, a dot, letters and digits.
+func UserID(digits string) string {
 	hash := fnv.New64a()
 	hash.Write([]byte(digits))
 	return "GB." + strings.ToUpper(strconv.FormatUint(hash.Sum64(), 36))

@@ -11,6 +11,8 @@
 // into the stream. A kind is a fixture in kinds, JSON with gaps for what changes from fact to fact. To add one, write
 // the file and list it in kinds/index.txt.
 //
+// Who knows already what happened writes it down as a [Letter] or a [Report], which become facts of the same shapes.
+//
 // # Faithful in
 //
 //   - escaping: non-ASCII as \uXXXX with lower-case digits, astral characters as two surrogates, "/" as "\/";

@@ -40,19 +40,7 @@ func (s *Simulator) write(c customer, n int) Fact {
 // message makes one element of messages[], whose content is what the given function appends.
 func (s *Simulator) message(c customer, kind string, content func([]byte) []byte) Fact {
 	id := s.wamid(c.digits, false)
-	body := make([]byte, 0, 512)
-	body = append(body, '{')
-	if c.contact.WaID != "" {
-		body = append(appendText(body, `"from":`, c.contact.WaID), ',')
-	}
-	if c.contact.UserID != "" {
-		body = append(appendText(body, `"from_user_id":`, c.contact.UserID), ',')
-	}
-	body = appendText(body, `"id":`, id)
-	body = s.unix(append(body, `,"timestamp":`...))
-	body = appendText(body, `,"type":`, kind)
-	body = append(append(append(body, `,"`...), kind...), `":`...)
-	body = append(content(body), '}')
+	body := appendMessage(make([]byte, 0, 512), Letter{ID: id, At: s.now, From: c.contact, Type: kind}, content)
 	return Fact{Kind: KindMessage, ID: id, Field: waba.FieldMessages, Body: body, Contact: c.contact}
 }
 

@@ -6,15 +6,15 @@ import "strconv"
 type script struct {
 	names    []string
 	phrases  []string
-	failures []problem // on failed statuses
-	outages  []problem // out of band
+	failures []Problem // on failed statuses
+	outages  []Problem // out of band
 	origins  []string  // tracking strings that say who sent a message
 }
 
-// problem is an error in the platform's own shape.
-type problem struct {
-	code           int
-	title, details string
+// Problem is an error in the platform's own shape.
+type Problem struct {
+	Code           int
+	Title, Details string
 }
 
 func newScript() script {
@@ -46,14 +46,14 @@ func newScript() script {
 			"A longer one: the parcel came on Tuesday, the box was open, one cup was broken and the receipt was for " +
 				"somebody else. Could you send a new cup, please? I have photos of everything.",
 		},
-		failures: []problem{
+		failures: []Problem{
 			{131026, "Message undeliverable", "Message undeliverable."},
 			{131047, "Re-engagement message", "More than 24 hours have passed since the customer last replied."},
 			{131049, "Not delivered", "Held back to keep the ecosystem healthy."},
 			{131050, "Marketing stopped", "The user chose to stop marketing messages from this business."},
 			{130472, "User in an experiment", "The user's number is part of an experiment."},
 		},
-		outages: []problem{
+		outages: []Problem{
 			{131000, "Something went wrong", "The message could not be shown, for reasons unknown."},
 			{131016, "Service unavailable", "A service is temporarily unavailable."},
 			{130429, "Rate limit hit", "Throughput of the number has been reached."},
@@ -66,11 +66,11 @@ func newScript() script {
 	}
 }
 
-func appendProblem(dst []byte, p problem) []byte {
-	dst = strconv.AppendInt(append(dst, `{"code":`...), int64(p.code), 10)
-	dst = appendText(dst, `,"title":`, p.title)
-	dst = appendText(dst, `,"message":`, p.title)
-	dst = appendText(dst, `,"error_data":{"details":`, p.details)
+func appendProblem(dst []byte, p Problem) []byte {
+	dst = strconv.AppendInt(append(dst, `{"code":`...), int64(p.Code), 10)
+	dst = appendText(dst, `,"title":`, p.Title)
+	dst = appendText(dst, `,"message":`, p.Title)
+	dst = appendText(dst, `,"error_data":{"details":`, p.Details)
 	dst = appendText(dst, `},"href":`, "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/")
 	return append(dst, '}')
 }

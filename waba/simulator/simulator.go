@@ -1,11 +1,8 @@
 package simulator
 
 import (
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"math/rand/v2"
-	"strconv"
 	"time"
 
 	"wabagate/waba"
@@ -115,27 +112,15 @@ func (s *Simulator) Text(from, name, text string) Fact {
 	})
 }
 
-// wamid makes the next message id: the prefix, then, as on the platform, base64 over a number and a serial.
+// wamid makes the next message id.
 func (s *Simulator) wamid(digits string, outbound bool) string {
 	s.serial++
-	var payload [64]byte
-	raw := append(payload[:0], digits...)
-	raw = append(raw, 0x15, 0x02, 0x00, 0x12)
-	if outbound {
-		raw[len(raw)-1] = 0x11
-	}
-	raw = binary.BigEndian.AppendUint64(raw, s.serial)
-	return "wamid." + s.options.Prefix + base64.StdEncoding.EncodeToString(raw)
+	return Wamid(s.options.Prefix, digits, s.serial, outbound)
 }
 
 // outOfBand makes an error that belongs to no message.
 func (s *Simulator) outOfBand() Fact {
 	return Fact{Kind: KindError, ID: s.errorID(), Field: waba.FieldMessages, Body: appendProblem(nil, pick(s.rng, s.script.outages))}
-}
-
-// unix writes the present time as the platform does in messages and statuses: seconds, as text.
-func (s *Simulator) unix(dst []byte) []byte {
-	return append(strconv.AppendInt(append(dst, '"'), s.now.Unix(), 10), '"')
 }
 
 func pick[T any](rng *rand.Rand, list []T) T { return list[rng.IntN(len(list))] }

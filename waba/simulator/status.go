@@ -81,31 +81,17 @@ func (t travel) next() (status string, last bool) {
 
 // report makes the element of statuses[] for the status a message has reached.
 func (s *Simulator) report(t travel) Fact {
-	body := make([]byte, 0, 512)
-	body = appendText(body, `{"id":`, t.id)
-	body = appendText(body, `,"status":`, t.reached)
-	body = s.unix(append(body, `,"timestamp":`...))
-	if t.to.contact.WaID != "" {
-		body = appendText(body, `,"recipient_id":`, t.to.contact.WaID)
+	r := Report{ID: t.id, Status: t.reached, At: s.now, Recipient: t.to.contact, Tracking: t.tracking}
+	if t.reached == waba.StatusFailed {
+		r.Problem = pick(s.rng, s.script.failures)
 	}
-	if t.to.contact.UserID != "" {
-		body = appendText(body, `,"recipient_user_id":`, t.to.contact.UserID)
-	}
-	if t.tracking != "" {
-		body = appendText(body, `,"biz_opaque_callback_data":`, t.tracking)
-	}
-	fact := Fact{Kind: KindStatus, ID: t.id + ":" + t.reached, Field: waba.FieldMessages, Contact: t.to.contact}
-	switch t.reached {
+	fact := r.fact()
+	switch t.reached { // written once for each customer instead of for each fact
 	case waba.StatusSent:
 		fact.Contact = t.to.onSent
-		fallthrough
-	case waba.StatusDelivered:
-		body = append(body, `,"pricing":{"billable":true,"pricing_model":"PMP","type":"regular","category":"utility"}`...)
 	case waba.StatusFailed:
-		fact.Contact = waba.Contact{}
-		body = append(body, `,"errors":[`...)
-		body = append(appendProblem(body, pick(s.rng, s.script.failures)), ']')
+	default:
+		fact.Contact = t.to.contact
 	}
-	fact.Body = append(body, '}')
 	return fact
 }
