@@ -29,7 +29,9 @@ func simulateCommand() *cobra.Command {
 What is not answered 200 is sent again at growing intervals. Exits with 1 when anything stayed unacknowledged.
 
 By itself it sends what a live number sees: texts, media and statuses. --mix all lets in every kind of thing that WhatsApp
-sends, --kind sends one of a kind, and --kinds lists them.`,
+sends, --kind sends one of a kind, and --kinds lists them.
+
+This is WhatsApp's half that calls. The half that is called, to send messages and fetch media, is wabagate simulate graph.`,
 		Example: `  wabagate simulate --url http://localhost:8080/webhooks/cloud/demo --secret … --phone-number-id 600700800900100
   wabagate simulate --url … --secret … --count 100000 --rate 200 --batch 20 --duplicates 0.2 --shuffle --facts acknowledged.jsonl
   wabagate simulate --url … --secret … --mix all --count 10000 --large
@@ -108,6 +110,7 @@ sends, --kind sends one of a kind, and --kinds lists them.`,
 	f.StringVar(&facts, "facts", "", "file that gets one JSON line for each acknowledged fact, at once")
 	f.BoolVar(&silent, "quiet", false, "no progress")
 	f.BoolVar(&asJSON, "json", false, "print the tally as JSON")
+	cmd.AddCommand(simulateGraphCommand())
 	return cmd
 }
 
