@@ -56,8 +56,8 @@ type Options struct {
 	// ModelKey is what the language model wants as bearer token; empty → anything will do.
 	ModelKey string
 
-	// Remember is how many messages are kept one by one, the oldest forgotten first; 0 → 1,000,000, each some 150 bytes.
-	// Counts, also those by recipient, are of all messages.
+	// Remember is how many messages are kept one by one, the oldest forgotten first; 0 → 1,000,000, each some 200 bytes.
+	// Counts, also those by recipient, are of all messages: a recipient, some 300 bytes, is never forgotten.
 	Remember int
 }
 
