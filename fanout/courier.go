@@ -91,7 +91,7 @@ func NewCourier(o CourierOptions) *Courier {
 }
 
 // calmSettle is the same for what nobody waits for.
-const calmSettle = 50 * time.Millisecond
+const calmSettle = 25 * time.Millisecond
 
 // settleLinger lets the results of several tasks share a commit while the courier is busy.
 const settleLinger = 4 * time.Millisecond

@@ -35,7 +35,7 @@ const (
 	// translations is how many transactions may translate at once: one computes while the other commits.
 	translations = 2
 	// calmLinger gathers what can wait while there is a lot of it: fewer transactions leave the database to what cannot.
-	calmLinger = 100 * time.Millisecond
+	calmLinger = 40 * time.Millisecond
 	// calmWorks bounds the groups of callbacks of such a transaction.
 	calmWorks = 32
 	// worksPerTranslation bounds the groups of callbacks of one transaction.
