@@ -34,9 +34,8 @@ const (
 	handoffBytes = 8 << 20
 	// translations is how many transactions may translate at once: one computes while the other commits.
 	translations = 2
-	// calmLinger gathers what can wait while there is a lot of it: fewer transactions leave the database to what cannot.
-	calmLinger = 40 * time.Millisecond
-	// calmWorks bounds the groups of callbacks of such a transaction.
+	// calmWorks bounds the groups of callbacks of a transaction of reports. They are not gathered beyond what came in while
+	// the one before was written: larger bursts of deliveries hold up messages.
 	calmWorks = 32
 	// worksPerTranslation bounds the groups of callbacks of one transaction.
 	worksPerTranslation = 8
@@ -46,7 +45,7 @@ const (
 func NewTranslator(r *Recorder, log *slog.Logger) *Translator {
 	t := &Translator{Recorder: r, log: log.With("component", "translator"), recent: newHandoff[[]models.Callback](handoffBytes)}
 	t.works = group.New(group.Options[models.Work]{MaxItems: worksPerTranslation, Parallel: translations}, t.translate)
-	t.reports = group.New(group.Options[models.Work]{MaxItems: calmWorks, Linger: calmLinger}, t.translate)
+	t.reports = group.New(group.Options[models.Work]{MaxItems: calmWorks}, t.translate)
 	return t
 }
 

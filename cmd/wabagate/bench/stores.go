@@ -42,22 +42,28 @@ func openStores(ctx context.Context, o Options) (_ *stores, err error) {
 			err = errors.Join(err, s.close(context.WithoutCancel(ctx)))
 		}
 	}()
+	settings := map[string]string{"min_wal_size": wornLog}
 	if o.History > 0 {
 		s.settings = productionPostgres(machineMemory())
+		settings = s.settings
 	}
 	redisURL := o.RedisURL.Text()
 	if o.Throwaway {
-		p, err := throwaway.StartPostgres(ctx, throwaway.PostgresOptions{Durable: true, Settings: s.settings})
+		p, err := throwaway.StartPostgres(ctx, throwaway.PostgresOptions{Durable: true, Settings: settings})
 		if err != nil {
 			return nil, err
 		}
 		s.closers = append(s.closers, p.Stop)
+		s.admin = p.URL()
+		if err := s.wear(ctx); err != nil {
+			return nil, fmt.Errorf("write the log of PostgreSQL through: %w", err)
+		}
 		r, err := throwaway.StartRedis(ctx, throwaway.RedisOptions{AOF: true})
 		if err != nil {
 			return nil, err
 		}
 		s.closers = append(s.closers, r.Stop)
-		s.admin, redisURL = p.URL(), r.URL()
+		redisURL = r.URL()
 	}
 	if redisURL != "" {
 		if err := s.claimRedis(ctx, redisURL); err != nil {
@@ -65,6 +71,25 @@ func openStores(ctx context.Context, o Options) (_ *stores, err error) {
 		}
 	}
 	return s, nil
+}
+
+// wornLog is how much write-ahead log our own PostgreSQL keeps for the next lap.
+const wornLog = "1GB"
+
+// wear writes the log of a PostgreSQL of our own through once. One that was made a moment ago fills each file of the log
+// with zeros first and waits for the disk meanwhile; one that has run for a while uses old files again.
+func (s *stores) wear(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, s.admin)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	for _, statement := range []string{"SELECT count(pg_logical_emit_message(false, 'bench', repeat('x', 1 << 20))) FROM generate_series(1, 1024)", "CHECKPOINT"} {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *stores) describe() string {
