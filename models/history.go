@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"gorm.io/gorm"
 )
 
@@ -106,10 +107,11 @@ func (s *Store) describe(ctx context.Context, webhookID int64, rows []DeliveryRo
 		CreatedAt time.Time
 	}
 	each, list := s.each(ids)
-	if err := s.db.WithContext(ctx).Raw("SELECT e.id, e.key, e.type, e.created_at FROM "+each+
-		" JOIN "+s.looked("events e", "e.id = q.id"+s.within("e.id", ids)), list).Scan(&events).Error; err != nil {
-		return nil, err
-	}
+	var both errgroup.Group // a page of long ago waits for the disk once
+	both.Go(func() error {
+		return s.db.WithContext(ctx).Raw("SELECT e.id, e.key, e.type, e.created_at FROM "+each+
+			" JOIN "+s.looked("events e", "e.id = q.id"+s.within("e.id", ids)), list).Scan(&events).Error
+	})
 	var attempts []struct {
 		EventID   int64
 		N         int
@@ -118,8 +120,11 @@ func (s *Store) describe(ctx context.Context, webhookID int64, rows []DeliveryRo
 		LastUS    int64
 		StartedAt time.Time
 	}
-	if err := s.db.WithContext(ctx).Raw("SELECT a.event_id, a.n, a.status, a.reason, a.duration_us AS last_us, a.started_at FROM "+each+
-		" JOIN "+s.looked("attempts a", "a.webhook_id = ? AND a.event_id = q.id"+s.within("a.event_id", ids)), list, webhookID).Scan(&attempts).Error; err != nil {
+	both.Go(func() error {
+		return s.db.WithContext(ctx).Raw("SELECT a.event_id, a.n, a.status, a.reason, a.duration_us AS last_us, a.started_at FROM "+each+
+			" JOIN "+s.looked("attempts a", "a.webhook_id = ? AND a.event_id = q.id"+s.within("a.event_id", ids)), list, webhookID).Scan(&attempts).Error
+	})
+	if err := both.Wait(); err != nil {
 		return nil, err
 	}
 	place := make(map[int64]int, len(rows))
