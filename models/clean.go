@@ -188,3 +188,7 @@ func (t cleanTranslation) Lanes(ctx context.Context, refs []LaneRef, work []int6
 	}
 	return t.engine.Lanes(ctx, refs, work)
 }
+
+func (t cleanTranslation) Sends(ctx context.Context, ids []int64) (map[int64]Send, error) {
+	return t.engine.Sends(ctx, ids)
+}

@@ -71,6 +71,23 @@ type SendSettlement struct {
 // OwnApp is the AppID of callbacks that the gateway writes itself: what became of its own sends. No app has it.
 const OwnApp = -1
 
+// Told is the body, as JSON, of a callback that the gateway writes itself.
+type Told struct {
+	Sends []ToldSend `json:"sends"`
+}
+
+// ToldSend is what became of one message: it was accepted as Wamid, or failed for good and has none.
+type ToldSend struct {
+	ID     int64     `json:"id"` // of the Send, which has the rest
+	Wamid  string    `json:"wamid,omitempty"`
+	WaID   string    `json:"wa_id,omitempty"`
+	UserID string    `json:"user_id,omitempty"`
+	Code   string    `json:"code,omitempty"` // of the error
+	Title  string    `json:"title,omitempty"`
+	Detail string    `json:"details,omitempty"`
+	At     time.Time `json:"at"`
+}
+
 // CreateSends keeps messages to be sent and the work that sends them, of one number each, in one transaction. A message
 // whose key is taken is not made again: the answer has the one of then in its place, with Existed. The answer is in the
 // order of the question. Work has at most 100 members.
@@ -103,5 +120,12 @@ func (s *Store) DoubtSends(ctx context.Context, startedBefore, until time.Time) 
 
 // LapseSends answers up to limit undecided messages whose wait is over.
 func (s *Store) LapseSends(ctx context.Context, now time.Time, limit int) ([]Send, error) {
+	panic("to be built")
+}
+
+func (t *postgresTranslation) Sends(ctx context.Context, ids []int64) (map[int64]Send, error) {
+	panic("to be built")
+}
+func (t *sqliteTranslation) Sends(ctx context.Context, ids []int64) (map[int64]Send, error) {
 	panic("to be built")
 }

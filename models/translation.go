@@ -23,6 +23,8 @@ type Translation interface {
 	People(ctx context.Context, refs []PersonRef) ([]Person, error)
 	// Known says which of the keys are events already.
 	Known(ctx context.Context, keys [][16]byte) (map[[16]byte]bool, error)
+	// Sends locks and reads messages that the gateway sent, by id; those that are not there are missing.
+	Sends(ctx context.Context, ids []int64) (map[int64]Send, error)
 	// Messages reads what is known of messages; unknown ones are missing from the answer. StatusAt is zero until a
 	// status has come.
 	Messages(ctx context.Context, refs []MessageRef) (map[MessageRef]Message, error)
@@ -250,6 +252,8 @@ type Changes struct {
 	Orders     []Order // those that changed, whole
 	Broadcasts []Broadcast
 	Digests    []Digest // of events that are really inserted
+	// Sends are changed to what a status or the gateway's own callback told of them.
+	Sends      []SendResult
 	Events     []Event
 	Deliveries []Delivery
 	Work       []Work

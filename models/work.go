@@ -15,6 +15,8 @@ const (
 	TranslateCallbacks Kind = 1
 	// Deliver posts the events in Members to WebhookID.
 	Deliver Kind = 2
+	// SendMessages gives the messages in Members to the platform. They are of one number, whose id is WebhookID.
+	SendMessages Kind = 3
 )
 
 // Priority orders the queues: a person waiting in a chat comes before a report.

@@ -29,6 +29,7 @@ type Tracking struct {
 	Template   string
 	Name       string // of the broadcast, for people
 	Recipients int64  // of the broadcast; 0 when not known
+	Send       int64  // the gateway's own number of the message; 0: it did not send it
 }
 
 // ParseTracking reads a tracking string. Keys it does not know are left out, of a repeated key the last one counts, and a
@@ -51,6 +52,10 @@ func ParseTracking(s string) Tracking {
 			t.Template = value
 		case "name":
 			t.Name = value
+		case "send":
+			if n, err := strconv.ParseInt(value, 10, 64); err == nil && n > 0 {
+				t.Send = n
+			}
 		case "recipients":
 			if n, err := strconv.ParseInt(value, 10, 64); err == nil && n > 0 {
 				t.Recipients = n
@@ -73,14 +78,17 @@ func knownOrigin(s string) string {
 // String writes the tracking string that [ParseTracking] reads back. A semicolon, which the form has no way to write,
 // becomes a comma. The result has at most 512 characters: what exceeds them is cut off, the name first.
 func (t Tracking) String() string {
-	var recipients string
+	var recipients, send string
 	if t.Recipients > 0 {
 		recipients = strconv.FormatInt(t.Recipients, 10)
+	}
+	if t.Send > 0 {
+		send = strconv.FormatInt(t.Send, 10)
 	}
 	var b strings.Builder
 	left := trackingLimit
 	for _, part := range [...]struct{ key, value string }{
-		{"origin=", t.Origin}, {"broadcast=", t.Broadcast}, {"recipients=", recipients}, {"template=", t.Template}, {"name=", t.Name},
+		{"origin=", t.Origin}, {"send=", send}, {"broadcast=", t.Broadcast}, {"recipients=", recipients}, {"template=", t.Template}, {"name=", t.Name},
 	} {
 		value := strings.TrimSpace(strings.ReplaceAll(strings.ToValidUTF8(part.value, "\ufffd"), ";", ","))
 		if b.Len() > 0 {
