@@ -144,3 +144,5 @@ func (m *memory) Lanes(_ context.Context, refs []models.LaneRef, _ []int64) ([]b
 	}
 	return idle, nil
 }
+
+func (m *memory) Sends(context.Context, []int64) (map[int64]models.Send, error) { return nil, nil }
