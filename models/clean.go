@@ -27,6 +27,12 @@ func (t cleanTranslation) Known(ctx context.Context, keys [][16]byte) (map[[16]b
 	return t.engine.Known(ctx, keys)
 }
 
+func (t cleanTranslation) Sends(ctx context.Context, ids []int64) (map[int64]Send, error) {
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	return t.engine.Sends(ctx, slices.Compact(ids))
+}
+
 func (t cleanTranslation) Messages(ctx context.Context, refs []MessageRef) (map[MessageRef]Message, error) {
 	clean := make([]MessageRef, len(refs))
 	same := true
@@ -71,6 +77,10 @@ func (c Changes) clean() Changes {
 		}
 	}
 
+	c.Sends = slices.Clone(c.Sends)
+	for i, r := range c.Sends {
+		c.Sends[i] = r.clean()
+	}
 	c.Messages = mergeMessages(c.Messages)
 
 	c.Orders = slices.Clone(c.Orders)
@@ -187,8 +197,4 @@ func (t cleanTranslation) Lanes(ctx context.Context, refs []LaneRef, work []int6
 		return nil, nil
 	}
 	return t.engine.Lanes(ctx, refs, work)
-}
-
-func (t cleanTranslation) Sends(ctx context.Context, ids []int64) (map[int64]Send, error) {
-	return t.engine.Sends(ctx, ids)
 }

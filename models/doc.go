@@ -6,8 +6,8 @@
 // finishes it. A queue task carries nothing but the id of such a row, so a flushed queue is rebuilt from the table.
 //
 // Two engines satisfy one conformance suite (modelstest): PostgreSQL, and SQLite for the embedded default. What
-// people configure goes through GORM; the three hot statements (accept, translate, settle) are written by hand per
-// engine, because they move hundreds of rows per commit.
+// people configure goes through GORM; the hot statements (accept, translate, settle, and those of sending) are written by
+// hand per engine, because they move hundreds of rows per commit.
 //
 // 2026-11-21: ids of callbacks, work and events are made by the process (IDs) and grow with time, so that they can be
 // handed out without a round trip and so that tables can later be partitioned by id range.
@@ -28,4 +28,9 @@
 // generations of four days. PostgreSQL locks every leaf that a kept plan holds, so the hot statements write the days that
 // they mean into their text; a range of days makes a young leaf look small to the planner, so what is looked up row by row
 // stands behind a fence (looked), and an UPDATE names its leaf.
+//
+// 2026-11-21: what a business asks to send is one row from the question to the last answer. It is underway before the
+// platform hears of it, and what became of it is kept in one transaction with the callback that tells the translator: so
+// whoever dies in between leaves a row that says what is not known. Attempts are counted when they begin, and an answer
+// names the attempt it is of: who comes late does not undo what was decided meanwhile.
 package models

@@ -30,6 +30,7 @@ type Erasure struct {
 
 // The steps of an erasure, in order. Each is done in chunks; place is where the step stands.
 const (
+	eraseSent      = "sends"     // messages to the contact
 	eraseEvents    = "events"    // of the contact's conversations
 	eraseStray     = "stray"     // events of no conversation that name the contact
 	eraseMessages  = "messages"  // of the contact's conversations
@@ -81,8 +82,9 @@ func (s *Store) Erasures(ctx context.Context, businessID, before int64, limit in
 }
 
 // Erase erases a business's contact everywhere in the database, and those who were merged into it: names, messages, what
-// events told, the callbacks they came in, what receivers answered. Rows that counts and history need stay, emptied. What
-// is owed to webhooks and not yet delivered is skipped. What comes from the same person later makes a new contact.
+// events told, the callbacks they came in, what receivers answered, what was sent. Rows that counts and history need stay,
+// emptied. What is owed to webhooks and not yet delivered is skipped, what is not settled of messages to the person is
+// cancelled. What comes from the same person later makes a new contact.
 //
 // It works in chunks, one at least, for about as long as the budget; an erasure that is not finished then, or was interrupted, goes on
 // when it is asked for again, and one that is finished is answered as it was. ErrTranslating while something of the
@@ -119,7 +121,7 @@ func (s *Store) Erase(ctx context.Context, businessID, contactID int64, by strin
 
 // beginErasure takes the contact's names away, so that whatever comes from now on is somebody new's.
 func (s *Store) beginErasure(ctx context.Context, businessID, contactID int64, by string, end time.Time) (erasureRow, error) {
-	row := erasureRow{ID: s.NextID(), BusinessID: businessID, ContactID: contactID, RequestedBy: printable(by), StartedAt: moment(time.Now()), Step: eraseEvents}
+	row := erasureRow{ID: s.NextID(), BusinessID: businessID, ContactID: contactID, RequestedBy: printable(by), StartedAt: moment(time.Now()), Step: eraseSent}
 	for {
 		names, err := s.namesOf(s.db.WithContext(ctx), businessID, contactID)
 		if err != nil {
@@ -244,7 +246,7 @@ func (s *Store) eraseChunk(tx *gorm.DB, row *erasureRow) error {
 		chunk func(*erasing, *erasureRow, personNames) (int64, error)
 		then  string
 	}{
-		eraseEvents: {s.eraseOwnEvents, eraseStray}, eraseStray: {s.eraseStrayEvents, eraseMessages}, eraseMessages: {s.eraseMessages, eraseCallbacks},
+		eraseSent: {s.eraseSends, eraseEvents}, eraseEvents: {s.eraseOwnEvents, eraseStray}, eraseStray: {s.eraseStrayEvents, eraseMessages}, eraseMessages: {s.eraseMessages, eraseCallbacks},
 		eraseCallbacks: {s.eraseCallbacks, eraseInspected}, eraseInspected: {s.eraseInspections, eraseOver},
 	}
 	step := steps[row.Step]
@@ -262,7 +264,25 @@ func conversationsOfContacts(tx *gorm.DB, contacts []int64) (ids []int64, err er
 	return ids, tx.Table("conversations").Where("contact_id IN ?", contacts).Order("id").Pluck("id", &ids).Error
 }
 
-// eraseOwnEvents erases the next events of the contact's conversations. Like the other steps it returns its place; 0: done.
+// eraseSends empties the next messages that were sent to the contact, or are to be. It comes first, while the kept messages
+// still say which are the contact's: a number may have had another owner. Like the other steps it returns its place; 0: done.
+func (s *Store) eraseSends(e *erasing, row *erasureRow, names personNames) (last int64, err error) {
+	if err := e.tx.Raw("SELECT coalesce(max(id), 0) FROM (SELECT id FROM sends WHERE business_id = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?) AS next_rows",
+		row.BusinessID, row.Place, row.LastID, readAtOnce).Scan(&last).Error; err != nil || last == 0 {
+		return 0, err
+	}
+	needles := names.needles()
+	e.exec("sends", `UPDATE sends SET body = ?, to_wa_id = NULL, to_user_id = NULL, text = NULL, reply_to = NULL, media_url = NULL, tracking = NULL,
+			wamid = NULL, wa_id = NULL, user_id = NULL, error_title = NULL, error_details = NULL,
+			state = CASE WHEN state IN (0, 1, 4) THEN 5 ELSE state END, settled_at = coalesce(settled_at, ?)
+		WHERE business_id = ? AND id > ? AND id <= ? AND (to_wa_id IN ? OR wa_id IN ? OR to_user_id IN ? OR user_id IN ?
+			OR EXISTS (SELECT 1 FROM messages m JOIN conversations v ON v.id = m.conversation_id
+				WHERE m.number_id = sends.number_id AND m.wamid = sends.wamid AND v.contact_id IN ?))`,
+		[]byte{}, moment(s.Now()), row.BusinessID, row.Place, last, needles, needles, needles, needles, names.Contacts)
+	return last, e.err
+}
+
+// eraseOwnEvents erases the next events of the contact's conversations.
 func (s *Store) eraseOwnEvents(e *erasing, row *erasureRow, names personNames) (int64, error) {
 	conversations, err := conversationsOfContacts(e.tx, names.Contacts)
 	if err != nil {
@@ -366,120 +386,6 @@ func (s *Store) eraseMessages(e *erasing, row *erasureRow, names personNames) (i
 		return 0, e.err
 	}
 	return row.Place + 1, e.err
-}
-
-// eraseCallbacks takes what belongs to the contact out of the next callbacks.
-func (s *Store) eraseCallbacks(e *erasing, row *erasureRow, names personNames) (int64, error) {
-	last, err := s.lastOf(e.tx, "callbacks", row)
-	if err != nil || last == 0 {
-		return 0, err
-	}
-	match, args := s.holding("body", names.needles())
-	var found []struct {
-		ID, AppID, NumberID int64
-		Body                []byte
-	}
-	if err := e.tx.Table("callbacks").Select("id, app_id, number_id, body").Where("id > ? AND id <= ? AND "+match, append([]any{row.Place, last}, args...)...).Scan(&found).Error; err != nil || len(found) == 0 {
-		return last, err
-	}
-	owners, err := ownersOf(e.tx, row.BusinessID)
-	if err != nil {
-		return 0, err
-	}
-	unfinished, _, err := s.callbackGroups(e.tx)
-	if err != nil {
-		return 0, err
-	}
-	for _, c := range found {
-		foreign, ok := owners.foreign(c.AppID, c.NumberID)
-		if !ok {
-			continue
-		}
-		body, changed := names.redact(c.Body, foreign)
-		if !changed {
-			continue
-		}
-		for _, g := range unfinished {
-			if g.First <= c.ID && c.ID <= g.Last {
-				return 0, ErrTranslating
-			}
-		}
-		e.exec("callbacks", "UPDATE callbacks SET body = ? WHERE id = ?", body, c.ID)
-	}
-	return last, e.err
-}
-
-// owners say which callbacks are the business's.
-type owners struct {
-	apps    map[int64]bool  // its own; an app that serves every business is nobody's
-	numbers map[int64]bool  // its own, by id
-	phones  map[string]bool // every connected number by its phone number id: whether it is the business's
-}
-
-func ownersOf(tx *gorm.DB, businessID int64) (owners, error) {
-	o := owners{map[int64]bool{}, map[int64]bool{}, map[string]bool{}}
-	var apps []int64
-	if err := tx.Table("apps").Where("business_id = ?", businessID).Pluck("id", &apps).Error; err != nil {
-		return o, err
-	}
-	for _, id := range apps {
-		o.apps[id] = true
-	}
-	var numbers []struct {
-		ID, BusinessID int64
-		PhoneNumberID  string
-	}
-	err := tx.Table("numbers").Select("id, business_id, phone_number_id").Scan(&numbers).Error
-	for _, n := range numbers {
-		o.phones[n.PhoneNumberID] = n.BusinessID == businessID
-		o.numbers[n.ID] = n.BusinessID == businessID
-	}
-	return o, err
-}
-
-// foreign says which changes of a callback are not the business's, by their phone number id (empty: they have none);
-// not ok when nothing of it can be. What names no connected number is the owner's of the app that it came to.
-func (o owners) foreign(appID, numberID int64) (foreign func(phoneNumberID string) bool, ok bool) {
-	if numberID != 0 { // posted to the number's own address: all of it is the number's
-		return func(string) bool { return false }, o.numbers[numberID]
-	}
-	return func(phone string) bool {
-		mine, connected := o.phones[phone]
-		return phone != "" && (connected && !mine || !connected && !o.apps[appID])
-	}, true
-}
-
-// callbackGroup is a range of callbacks that wait to be translated.
-type callbackGroup struct{ First, Last int64 }
-
-// mostGroups bounds the groups that are looked into.
-const mostGroups = 1000
-
-// callbackGroups lists the oldest groups that wait to be translated; more says that there are others.
-func (s *Store) callbackGroups(db *gorm.DB) (groups []callbackGroup, more bool, err error) {
-	columns := "members[1] AS first, members[2] AS last"
-	if s.embedded {
-		columns = "json_extract(members, '$[0]') AS first, json_extract(members, '$[1]') AS last"
-	}
-	err = db.Table("outbox").Select(columns).Where("kind = ?", TranslateCallbacks).Order("id").Limit(mostGroups + 1).Scan(&groups).Error
-	return groups, len(groups) > mostGroups, err
-}
-
-// translating says whether a callback that waits to be translated holds one of the texts, or may.
-func (s *Store) translating(ctx context.Context, needles []string) (bool, error) {
-	db := s.db.WithContext(ctx)
-	groups, more, err := s.callbackGroups(db)
-	if err != nil || more {
-		return more, err
-	}
-	match, args := s.holding("body", needles)
-	for _, g := range groups {
-		var n int64
-		if err := db.Raw("SELECT count(*) FROM callbacks WHERE id BETWEEN ? AND ? AND "+match, append([]any{g.First, g.Last}, args...)...).Scan(&n).Error; err != nil || n > 0 {
-			return n > 0, err
-		}
-	}
-	return false, nil
 }
 
 // eraseInspections empties what the inspectors of the business received of the contact: what names it, and every delivery

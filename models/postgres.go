@@ -47,19 +47,26 @@ func (p *postgresEngine) inTx(ctx context.Context, b *pgx.Batch) error {
 }
 
 func (p *postgresEngine) accept(ctx context.Context, w Work, cs []Callback) error {
+	return p.repeat(ctx, func() error {
+		var b pgx.Batch
+		queueCallbacks(&b, cs)
+		queueWork(&b, []Work{w})
+		return p.inTx(ctx, &b)
+	})
+}
+
+func queueCallbacks(b *pgx.Batch, cs []Callback) {
 	n := len(cs)
+	if n == 0 {
+		return
+	}
 	ids, apps, numbers, ats, bodies := make([]int64, n), make([]int64, n), make([]int64, n), make([]time.Time, n), make([][]byte, n)
 	for i, c := range cs {
 		ids[i], apps[i], numbers[i], ats[i], bodies[i] = c.ID, c.AppID, c.NumberID, moment(c.ReceivedAt), c.Body
 	}
-	return p.repeat(ctx, func() error {
-		var b pgx.Batch
-		b.Queue(`INSERT INTO callbacks (id, app_id, number_id, received_at, body)
+	b.Queue(`INSERT INTO callbacks (id, app_id, number_id, received_at, body)
 		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bytea[]) ON CONFLICT (id) DO NOTHING`,
-			ids, apps, numbers, ats, bodies)
-		queueWork(&b, []Work{w})
-		return p.inTx(ctx, &b)
-	})
+		ids, apps, numbers, ats, bodies)
 }
 
 func queueWork(b *pgx.Batch, ws []Work) {

@@ -51,7 +51,23 @@ func TestAllOrNothing(t *testing.T) {
 			}
 			ok(t, s.DB().Exec(fmt.Sprintf("ALTER TABLE %s ADD CHECK (false) NOT VALID", table)).Error)
 		}
+		sends, _, err := s.CreateSends(ctx, []models.Send{{Body: []byte("{}")}, {Body: []byte("{}")}})
+		ok(t, err)
+		must[[]models.Send](t)(s.TakeSends(ctx, []int64{sends[0].ID}))
+		ok(t, s.DB().Exec("DELETE FROM outbox").Error)
 		refuse("outbox")
+		if _, _, err := s.CreateSends(ctx, []models.Send{{Key: "k", Body: []byte("{}")}}); err == nil {
+			t.Fatal("sends created")
+		}
+		told := []models.Callback{{AppID: models.OwnApp, ReceivedAt: time.Now()}}
+		if err := s.SettleSends(ctx, models.SendSettlement{Callbacks: told, Work: []models.Work{s.NewCallbackGroup(told)}, Results: []models.SendResult{
+			{ID: sends[0].ID, State: models.SendAccepted, Wamid: "w"}, {ID: sends[1].ID, State: models.SendFailed}}}); err == nil {
+			t.Fatal("sends settled")
+		}
+		after := must[[]models.Send](t)(s.Sends(ctx, []int64{sends[0].ID, sends[1].ID}))
+		if after[0].State != models.SendUnderway || after[0].Wamid != "" || after[1].State != models.SendWaiting {
+			t.Errorf("half of a settlement was kept: %+v", after)
+		}
 		cs := []models.Callback{{ReceivedAt: time.Now(), Body: []byte("x")}}
 		work := s.NewCallbackGroup(cs)
 		if err := s.Accept(ctx, work, cs); err == nil || !models.Permanent(err) {
@@ -71,7 +87,7 @@ func TestAllOrNothing(t *testing.T) {
 		if _, err := s.Settle(ctx, []models.Result{r}); err == nil {
 			t.Fatal("settled")
 		}
-		for _, table := range []string{"attempts", "deliveries WHERE state <> 0", "webhook_health", "outbox", "callbacks"} {
+		for _, table := range []string{"attempts", "deliveries WHERE state <> 0", "webhook_health", "outbox", "callbacks", "sends WHERE key IS NOT NULL"} {
 			var n int64
 			ok(t, s.DB().Raw("SELECT count(*) FROM "+table).Scan(&n).Error)
 			if n != 0 {

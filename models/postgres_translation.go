@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// postgresTranslation takes what other groups may take too in one order: names, then conversations, then messages,
-// then lanes, then what Write adds, each sorted.
+// postgresTranslation takes what other groups may take too in one order: names, then conversations, then messages that
+// were sent, then what is known of messages, then lanes, then what Write adds, each sorted.
 type postgresTranslation struct {
 	tx pgx.Tx
 	// unknown are the messages that Messages did not find.

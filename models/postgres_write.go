@@ -20,6 +20,7 @@ func (t *postgresTranslation) Write(ctx context.Context, c Changes) error {
 		b.Queue(`UPDATE contacts SET name = $2, username = $3, wa_id = $4, user_id = $5, parent_user_id = $6, profile_at = $7, updated_at = now() WHERE id = $1`,
 			v.ID, v.Name, v.Username, v.WaID, v.UserID, v.ParentUserID, momentOrNil(v.ProfileAt))
 	}
+	queueSendResults(&b, c.Sends, time.Now())
 	t.queueMessages(&b, c.Messages, hintsOf(c.Events))
 	for i := range c.Orders {
 		queueOrder(&b, &c.Orders[i])

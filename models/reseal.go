@@ -17,6 +17,7 @@ const (
 	webhookHeadersPurpose = "webhook headers"
 	previousSecretPurpose = "webhook previous secret"
 	webhookAuthPurpose    = "webhook auth"
+	upstreamTokenPurpose  = "upstream token"
 )
 
 // sealedColumn holds secrets, in a table whose id is a number.
@@ -31,6 +32,7 @@ var sealedColumns = [...]sealedColumn{
 	{"webhooks", "id", "previous_secret", previousSecretPurpose},
 	{"webhooks", "id", "headers", webhookHeadersPurpose},
 	{"webhooks", "id", "auth", webhookAuthPurpose},
+	{"upstreams", "number_id", "token", upstreamTokenPurpose},
 }
 
 // KeyRotation is what RotateKeys did, or has done so far.

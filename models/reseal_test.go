@@ -16,7 +16,7 @@ import (
 // TestEverySealedColumnIsKnown walks the schema, so that no column of secrets can be forgotten when keys are rotated.
 func TestEverySealedColumnIsKnown(t *testing.T) {
 	notSealed := []string{"event_keys.key",
-		"api_keys.hash", "callbacks.body", "events.key", "inspections.body", "keyring.wrapped", "sessions.token_hash",
+		"api_keys.hash", "callbacks.body", "events.key", "inspections.body", "keyring.wrapped", "sends.body", "sessions.token_hash",
 	}
 	onBoth(t, func(t *testing.T, where models.Options) {
 		s := open(t, where)
@@ -41,6 +41,7 @@ func TestEverySealedColumnIsKnown(t *testing.T) {
 type vault struct {
 	*models.Store
 	business int64
+	number   int64
 	webhooks []int64
 }
 
@@ -51,7 +52,8 @@ func fillSecrets(t *testing.T, s *models.Store) vault {
 	ctx := t.Context()
 	v := vault{Store: s, business: must[models.Business](t)(s.CreateBusiness(ctx, "Acme")).ID}
 	must[models.App](t)(s.CreateApp(ctx, models.App{Name: "meta", VerifyToken: "verify", Secrets: []models.Secret{"one", "two"}}))
-	must[models.Number](t)(s.CreateNumber(ctx, models.Number{BusinessID: v.business, PhoneNumberID: "1", OnpremToken: "onprem"}))
+	v.number = must[models.Number](t)(s.CreateNumber(ctx, models.Number{BusinessID: v.business, PhoneNumberID: "1", OnpremToken: "onprem"})).ID
+	ok(t, s.SetUpstream(ctx, v.business, models.Upstream{NumberID: v.number, Token: "upstream"}))
 	for i := range vaultWebhooks {
 		w := models.Webhook{BusinessID: v.business, URL: "https://x.example", Secret: models.Secret(fmt.Sprintf("secret %d", i)), PreviousSecret: "previous", PreviousUntil: noon}
 		if i < 3 {
@@ -63,7 +65,7 @@ func fillSecrets(t *testing.T, s *models.Store) vault {
 }
 
 // vaultSecrets is how many secrets fill keeps.
-const vaultSecrets = 1 + 2 + 1 + 2*vaultWebhooks + 3 + 3
+const vaultSecrets = 1 + 2 + 1 + 1 + 2*vaultWebhooks + 3 + 3
 
 // check reads every secret through a store.
 func (v vault) check(t *testing.T, s *models.Store) {
@@ -72,6 +74,9 @@ func (v vault) check(t *testing.T, s *models.Store) {
 	a := r.Apps["meta"]
 	if a.VerifyToken != "verify" || !slices.Equal(a.Secrets, []models.Secret{"two", "one"}) || r.Numbers["1"].OnpremToken != "onprem" {
 		t.Error("the app or the number lost a secret")
+	}
+	if u := must[models.Upstream](t)(s.UpstreamOf(t.Context(), v.number)); u.Token != "upstream" {
+		t.Error("the upstream lost its token")
 	}
 	for i, id := range v.webhooks {
 		w := r.Webhooks[id]

@@ -32,7 +32,8 @@ type Retention struct {
 	// digests, and receivers' answers. 0: as long as the rows. What is still pending or held for somebody when its day
 	// comes keeps its contents as long as its row.
 	Payloads time.Duration
-	// Messages are kept so long after they were sent; 0: for ever, because they are the conversations.
+	// Messages are kept so long after they were sent, and what a business asked to send so long after it was settled; 0: for
+	// ever, because they are the conversations.
 	Messages time.Duration
 }
 
@@ -100,11 +101,15 @@ func (s *Store) Maintain(ctx context.Context, now time.Time, r Retention) (Maint
 	if err == nil {
 		err = s.hot.maintain(ctx, now, c, &m)
 	}
+	if err == nil && !m.Busy {
+		err = s.forgetKeys(ctx, FirstID(now.Add(-SendKeyKept)))
+	}
 	for _, old := range []struct {
 		rows string
 		args []any
 	}{
 		{"inspections WHERE id IN (SELECT id FROM inspections WHERE id < ? ORDER BY id LIMIT ?)", []any{FirstID(now.Add(-inspectionsFor)), rowsAtOnce}},
+		{"sends WHERE id IN (SELECT id FROM sends WHERE id < ? AND settled_at < ? ORDER BY id LIMIT ?)", []any{FirstID(c.messages), moment(c.messages), rowsAtOnce}},
 		{"sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE expires_at <= ? LIMIT ?)", []any{moment(now), rowsAtOnce}},
 	} {
 		for more := err == nil && !m.Busy; more; {

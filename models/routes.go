@@ -57,7 +57,7 @@ func (s *Store) LoadRoutes(ctx context.Context) (*Routes, error) {
 	return r, nil
 }
 
-// RoutesVersion is the number that every change of an app, a number or a webhook raises.
+// RoutesVersion is the number that every change of an app, a number, an upstream or a webhook raises.
 func (s *Store) RoutesVersion(ctx context.Context) (int64, error) {
 	if s.embedded {
 		var v int64

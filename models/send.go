@@ -1,7 +1,8 @@
 package models
 
 import (
-	"context"
+	"fmt"
+	"slices"
 	"time"
 )
 
@@ -14,13 +15,13 @@ const (
 	SendAccepted  SendState = 2 // the platform took it, as Wamid
 	SendFailed    SendState = 3 // it did not go out, and will not
 	SendUndecided SendState = 4 // it may have gone out: a status that names it will tell
-	SendCancelled SendState = 5 // its broadcast ended before its turn
+	SendCancelled SendState = 5 // its broadcast ended before its turn, or its recipient was erased
 )
 
 // Send is a message that a business asked to send.
 type Send struct {
 	ID, BusinessID, NumberID int64
-	// Key is the caller's idempotency key: a number sends one message per key within 8 days. Empty: none.
+	// Key is the caller's idempotency key: a number sends one message per key within SendKeyKept. Empty: none.
 	Key string
 	// Body is the platform's own body as the caller wrote it.
 	Body []byte
@@ -43,29 +44,92 @@ type Send struct {
 	UserID    string // likewise
 	// ErrorCode and ErrorTitle, ErrorDetails are the platform's; empty: no error, or not the platform's.
 	ErrorCode, ErrorTitle, ErrorDetails string
-	CreatedAt                           time.Time
+	CreatedAt                           time.Time // as the ID says, to the millisecond
 	// Existed says, of what CreateSends answers, that the key was taken: this is the message of then.
 	Existed bool
 }
 
+// SendKeyKept is how long the key of a message stands for it; after that it may be used for another.
+const SendKeyKept = 8 * 24 * time.Hour
+
+// Erased says that the message's recipient was erased, and what was to be sent with him.
+func (v Send) Erased() bool { return len(v.Body) == 0 }
+
+// priority is the queue of the message: a person waits for the answer of another, and nobody for one of thousands.
+func (v Send) priority() Priority {
+	if v.BroadcastID != 0 {
+		return Bulk
+	}
+	return Live
+}
+
 // SendResult is what became of one attempt to send.
 type SendResult struct {
-	ID                                  int64
-	State                               SendState // SendWaiting: another attempt at DueAt; SendUndecided: its status is waited for until DueAt
+	ID    int64
+	State SendState // SendWaiting: another attempt at DueAt; SendUndecided: its status is waited for until DueAt
+	// Attempt is the one that this is the result of, by Send.Attempts; 0: the last. Of an earlier attempt than the last
+	// nothing counts but that it was accepted.
+	Attempt                             int
 	DueAt                               time.Time
 	Wamid, WaID, UserID                 string
 	ErrorCode, ErrorTitle, ErrorDetails string
 }
 
-// Settlement of sends: results that are committed together, with what they tell.
+// settleSend makes of a message s what a result r says, by this rule, in which what is settled stays as it is:
+//
+//	before     becomes
+//	waiting    accepted, failed (a status came first, or a late answer), cancelled
+//	underway   waiting, accepted, failed, undecided
+//	undecided  waiting, accepted, failed, undecided until later
+//
+// A name that the message has is never replaced. What stands between the two parts gives the results.
+const (
+	settleSend = `UPDATE sends AS s SET state = r.state, due_at = coalesce(r.due_at, s.due_at), settled_at = r.settled_at,
+		wamid = coalesce(s.wamid, r.wamid), wa_id = coalesce(s.wa_id, r.wa_id), user_id = coalesce(s.user_id, r.user_id),
+		error_code = r.error_code, error_title = r.error_title, error_details = r.error_details FROM `
+	settleSendRule = ` WHERE s.id = r.id AND (s.state = 0 AND r.state IN (2, 3, 5) OR s.state IN (1, 4) AND r.state IN (0, 2, 3, 4))
+		AND (r.state = 2 OR r.attempt = 0 OR r.attempt = s.attempts)`
+)
+
+// clean is the result as it can be written.
+func (r SendResult) clean() SendResult {
+	r.Wamid, r.WaID, r.UserID = keyText(r.Wamid), keyText(r.WaID), keyText(r.UserID)
+	r.ErrorCode, r.ErrorTitle, r.ErrorDetails = printable(r.ErrorCode), printable(r.ErrorTitle), printable(r.ErrorDetails)
+	return r
+}
+
+// moments are the columns due_at and settled_at of a result that comes at a moment; nil: due_at stays.
+func (r SendResult) moments(at time.Time) (due, settled *time.Time) {
+	switch r.State {
+	case SendAccepted, SendFailed, SendCancelled:
+		at = moment(at)
+		return nil, &at
+	}
+	at = dueMoment(r.DueAt)
+	return &at, nil
+}
+
+// SendSettlement is results that are committed together, with what they tell.
 type SendSettlement struct {
 	Results []SendResult
-	// Callbacks are the gateway's own (App OwnApp), which tell the translator what was accepted or failed; they are kept,
-	// and their work added, in the same transaction. nil: none.
+	// Callbacks are the gateway's own (AppID OwnApp), which tell the translator what was accepted or failed. They have ids,
+	// and the work that translates them (see NewCallbackGroup) is part of Work.
 	Callbacks []Callback
 	// Done is the work that has nothing left to do; Work is added, such as a retry.
 	Done []int64
 	Work []Work
+}
+
+// check refuses callbacks that nobody would translate.
+func (st SendSettlement) check() error {
+	for _, c := range st.Callbacks {
+		if !slices.ContainsFunc(st.Work, func(w Work) bool {
+			return w.Kind == TranslateCallbacks && len(w.Members) == 2 && w.Members[0] <= c.ID && c.ID <= w.Members[1]
+		}) {
+			return fmt.Errorf("callback %d has no work that translates it: add what NewCallbackGroup answers to Work", c.ID)
+		}
+	}
+	return nil
 }
 
 // OwnApp is the AppID of callbacks that the gateway writes itself: what became of its own sends. No app has it.
@@ -86,46 +150,4 @@ type ToldSend struct {
 	Title  string    `json:"title,omitempty"`
 	Detail string    `json:"details,omitempty"`
 	At     time.Time `json:"at"`
-}
-
-// CreateSends keeps messages to be sent and the work that sends them, of one number each, in one transaction. A message
-// whose key is taken is not made again: the answer has the one of then in its place, with Existed. The answer is in the
-// order of the question. Work has at most 100 members.
-func (s *Store) CreateSends(ctx context.Context, sends []Send) (kept []Send, work []Work, err error) {
-	panic("to be built")
-}
-
-// Sends reads messages by id; those that are gone are missing.
-func (s *Store) Sends(ctx context.Context, ids []int64) ([]Send, error) { panic("to be built") }
-
-// SendByID reads a business's message. ErrNotFound.
-func (s *Store) SendByID(ctx context.Context, businessID, id int64) (Send, error) {
-	panic("to be built")
-}
-
-// TakeSends marks those of a work's messages that wait and are due as underway, one attempt more, and answers them in the
-// order of Members. What another worker took, or is settled, is missing. The commit comes before the platform hears of
-// anything: a process that dies leaves them underway.
-func (s *Store) TakeSends(ctx context.Context, ids []int64) ([]Send, error) { panic("to be built") }
-
-// SettleSends keeps results. A result changes a message only while it is underway or undecided, so that a status that
-// came first, and said more, stays.
-func (s *Store) SettleSends(ctx context.Context, st SendSettlement) error { panic("to be built") }
-
-// DoubtSends makes undecided, until a moment, what has been underway since before another: its process is gone. It
-// answers how many.
-func (s *Store) DoubtSends(ctx context.Context, startedBefore, until time.Time) (int64, error) {
-	panic("to be built")
-}
-
-// LapseSends answers up to limit undecided messages whose wait is over.
-func (s *Store) LapseSends(ctx context.Context, now time.Time, limit int) ([]Send, error) {
-	panic("to be built")
-}
-
-func (t *postgresTranslation) Sends(ctx context.Context, ids []int64) (map[int64]Send, error) {
-	panic("to be built")
-}
-func (t *sqliteTranslation) Sends(ctx context.Context, ids []int64) (map[int64]Send, error) {
-	panic("to be built")
 }

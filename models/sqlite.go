@@ -119,14 +119,21 @@ func (s *statements) finish(ctx context.Context, work []int64) error {
 
 func (q *sqliteEngine) accept(ctx context.Context, w Work, cs []Callback) error {
 	return q.inTx(ctx, func(s *statements) error {
-		for _, c := range cs {
-			if _, err := s.exec(ctx, `INSERT INTO callbacks (id, app_id, number_id, received_at, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-				c.ID, c.AppID, c.NumberID, moment(c.ReceivedAt), c.Body); err != nil {
-				return err
-			}
+		if err := s.addCallbacks(ctx, cs); err != nil {
+			return err
 		}
 		return s.addWork(ctx, []Work{w})
 	})
+}
+
+func (s *statements) addCallbacks(ctx context.Context, cs []Callback) error {
+	for _, c := range cs {
+		if _, err := s.exec(ctx, `INSERT INTO callbacks (id, app_id, number_id, received_at, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			c.ID, c.AppID, c.NumberID, moment(c.ReceivedAt), c.Body); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (q *sqliteEngine) addWork(ctx context.Context, ws []Work) error {

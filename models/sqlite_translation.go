@@ -231,6 +231,9 @@ func (t *sqliteTranslation) writePeople(ctx context.Context, c Changes) error {
 }
 
 func (t *sqliteTranslation) writeMessages(ctx context.Context, c Changes) error {
+	if err := t.s.settleSends(ctx, c.Sends, time.Now()); err != nil {
+		return err
+	}
 	for _, m := range c.Messages {
 		if _, err := t.s.exec(ctx, `INSERT INTO messages (number_id, wamid, conversation_id, inbound, type, text, status, sent_at, status_at,
 				edited_at, deleted_at, sent_by, broadcast_id, reply_to, media_url) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

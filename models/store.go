@@ -54,6 +54,14 @@ type engine interface {
 	addWork(ctx context.Context, ws []Work) error
 	digests(ctx context.Context, events []int64) (map[int64][]byte, error)
 	latencies(ctx context.Context, webhookID int64, since int64) ([3]time.Duration, error)
+	// createSends keeps messages but those of which a name is taken, and the work that workOf makes of them. Keys of messages
+	// with ids below keysSince are free.
+	createSends(ctx context.Context, asked []Send, keysSince int64, workOf func(made []Send) []Work) ([]Send, []Work, error)
+	loadSends(ctx context.Context, ids []int64) ([]Send, error)
+	takeSends(ctx context.Context, ids []int64, at, dueBefore time.Time) ([]Send, error)
+	settleSends(ctx context.Context, st SendSettlement, at time.Time) error
+	doubtSends(ctx context.Context, startedBefore, until time.Time) (int64, error)
+	lapseSends(ctx context.Context, now time.Time, limit int) ([]Send, error)
 	maintain(ctx context.Context, now time.Time, c cutoffs, m *Maintained) error
 }
 

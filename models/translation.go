@@ -252,7 +252,7 @@ type Changes struct {
 	Orders     []Order // those that changed, whole
 	Broadcasts []Broadcast
 	Digests    []Digest // of events that are really inserted
-	// Sends are changed to what a status or the gateway's own callback told of them.
+	// Sends are changed to what a status or the gateway's own callback told of them, by the rule of SettleSends.
 	Sends      []SendResult
 	Events     []Event
 	Deliveries []Delivery

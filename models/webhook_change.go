@@ -63,8 +63,9 @@ func (s *Store) DeleteWebhook(ctx context.Context, businessID, id int64) error {
 		if res.RowsAffected == 0 {
 			return ErrNotFound
 		}
+		of := map[string]string{"outbox": fmt.Sprintf(" AND kind = %d", Deliver)}     // of other kinds it is the id of something else
 		for _, table := range []string{"lanes", "jobs", "outbox", "webhook_health"} { // in the order in which Settle writes them
-			if err := tx.Exec("DELETE FROM "+table+" WHERE webhook_id = ?", id).Error; err != nil {
+			if err := tx.Exec("DELETE FROM "+table+" WHERE webhook_id = ?"+of[table], id).Error; err != nil {
 				return err
 			}
 		}

@@ -35,18 +35,18 @@ type Work struct {
 	ID        int64
 	Kind      Kind
 	Priority  Priority
-	WebhookID int64
+	WebhookID int64 // of SendMessages the number; 0: of neither
 	DueAt     time.Time
 	// JobID is the job that asked for the deliveries; 0: none.
 	JobID int64
-	// Members are callback ids (first and last) or event ids, see Kind.
+	// Members are callback ids (first and last), event ids or ids of messages to be sent, see Kind.
 	Members []int64
 }
 
 // Callback is what upstream posted, as it came.
 type Callback struct {
 	ID    int64
-	AppID int64 // 0 when it came for a number
+	AppID int64 // 0 when it came for a number; OwnApp when the gateway wrote it itself
 	// NumberID is the number whose address it was posted to, On-Premises style; 0 when it came to an app.
 	NumberID   int64
 	ReceivedAt time.Time
@@ -64,16 +64,21 @@ func (s *Store) NewCallbackGroup(cs []Callback) Work {
 
 // Accept commits callbacks and their work in one transaction. Repeating it with the same ids changes nothing.
 func (s *Store) Accept(ctx context.Context, w Work, cs []Callback) error {
+	if err := s.hot.accept(ctx, w, withBodies(cs)); err != nil {
+		return fmt.Errorf("accept %d callbacks: %w", len(cs), err)
+	}
+	return nil
+}
+
+// withBodies is callbacks none of which has a nil body.
+func withBodies(cs []Callback) []Callback {
 	for i := range cs {
 		if cs[i].Body == nil {
 			cs = slices.Clone(cs)
 			cs[i].Body = []byte{}
 		}
 	}
-	if err := s.hot.accept(ctx, w, cs); err != nil {
-		return fmt.Errorf("accept %d callbacks: %w", len(cs), err)
-	}
-	return nil
+	return cs
 }
 
 // Callbacks reads the callbacks with ids from first to last, in order. Other processes' callbacks may lie between
@@ -108,6 +113,7 @@ func (s *Store) Unfinished(ctx context.Context, dueBefore time.Time, after int64
 type Backlog struct {
 	Callbacks  int64 // groups of callbacks waiting to be translated
 	Deliveries int64 // groups of deliveries waiting, retries included
+	Sends      int64 // groups of messages waiting to be sent, those for later included
 	OldestDue  time.Time
 }
 
@@ -121,9 +127,12 @@ func (s *Store) Backlog(ctx context.Context) (Backlog, error) {
 	err := s.db.WithContext(ctx).Raw("SELECT kind, count(*) AS n, min(due_at) AS oldest FROM outbox GROUP BY kind").Scan(&rows).Error
 	var b Backlog
 	for _, r := range rows {
-		if r.Kind == TranslateCallbacks {
+		switch r.Kind {
+		case TranslateCallbacks:
 			b.Callbacks = r.N
-		} else {
+		case SendMessages:
+			b.Sends = r.N
+		default:
 			b.Deliveries = r.N
 		}
 		if due := time.UnixMilli(r.Oldest); b.OldestDue.IsZero() || due.Before(b.OldestDue) {

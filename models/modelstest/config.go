@@ -141,13 +141,15 @@ func testDeleteWebhook(_ *testing.T, w *world) {
 	w.settle(models.Result{WebhookID: w.webhook.ID, Attempts: []models.Attempt{w.attempt(events[0], 1, 500)},
 		Updates: []models.DeliveryUpdate{{EventID: events[0], State: models.Failed, Attempts: 1, FailedAt: time.Now()}}})
 	kept := w.newWebhook(w.business)
+	send := models.Work{ID: w.NextID(), Kind: models.SendMessages, WebhookID: w.webhook.ID, DueAt: time.Now(), Members: []int64{1}} // of the number with that id
+	w.ok(w.AddWork(w.ctx, send))
 	e := w.event("of the other webhook")
 	w.write(models.Changes{Events: []models.Event{e}, Deliveries: []models.Delivery{{EventID: e.ID, WebhookID: kept.ID}}})
 
 	w.is(w.DeleteWebhook(w.ctx, other, w.webhook.ID), models.ErrNotFound)
 	w.ok(w.DeleteWebhook(w.ctx, w.business, w.webhook.ID))
 	w.is(w.DeleteWebhook(w.ctx, w.business, w.webhook.ID), models.ErrNotFound)
-	w.equal("work", len(w.unfinished()), 0)
+	w.equal("work", []any{len(w.unfinished()), w.unfinished()[0].ID}, []any{1, send.ID})
 	rows, err := w.Deliveries(w.ctx, w.webhook.ID, models.DeliveryFilter{})
 	w.ok(err)
 	w.equal("history", len(rows), 0)
@@ -189,6 +191,17 @@ func testRoutesVersion(t *testing.T, w *world) {
 			_, _ = w.CreateNumber(w.ctx, models.Number{BusinessID: w.business, PhoneNumberID: "200"})
 			return nil
 		}},
+		{"set upstream", true, func() error {
+			return w.SetUpstream(w.ctx, w.business, models.Upstream{NumberID: w.number.ID, Token: "t"})
+		}},
+		{"set another's upstream", false, func() error {
+			_ = w.SetUpstream(w.ctx, w.business+1, models.Upstream{NumberID: w.number.ID})
+			return nil
+		}},
+		{"check upstream", false, func() error {
+			return w.KeepUpstreamHealth(w.ctx, w.number.ID, models.UpstreamHealth{OK: true})
+		}},
+		{"drop upstream", true, func() error { return w.DropUpstream(w.ctx, w.business, w.number.ID) }},
 		{"create webhook", true, func() error { w.newWebhook(w.business); return nil }},
 		{"update webhook", true, func() error {
 			_, err := w.UpdateWebhook(w.ctx, w.business, webhook.ID, func(h *models.Webhook) error { h.Name = "n"; return nil })

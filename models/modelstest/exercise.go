@@ -42,6 +42,9 @@ func Exercise(t *testing.T, open func(testing.TB) *models.Store) {
 		{"retention", testRetention}, {"retention of what is not translated", testRetentionUntranslated}, {"retention of identity", testRetentionIdentity},
 		{"retention of payloads", testRetentionPayloads}, {"retention of the rest", testRetentionRest}, {"missing days", testMissingDays}, {"turn of a generation", testTurn},
 		{"rush of maintenance", testMaintainRush},
+		{"sends", testSends}, {"keys of sends", testSendKeys}, {"rush of keys", testSendKeysRush}, {"take sends", testTakeSends}, {"rush of takers", testTakeSendsRush},
+		{"doubt and lapse", testDoubtSends}, {"rule of sends", testSendRule}, {"settle sends", testSettleSends}, {"sends in translations", testSendsTranslated}, {"rush of sends", testSendsRush},
+		{"erase sends", testEraseSends}, {"retention of sends", testRetentionSends}, {"upstreams", testUpstreams},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
