@@ -10,6 +10,7 @@ import (
 const (
 	QueueCallbacks       = "callbacks"           // what people are waiting for
 	QueueCallbackReports = "callbacks-reports"   // statuses and history, as they came
+	QueueSends           = "sends"               // messages that businesses asked to send
 	QueueLive            = "deliveries-live"     // messages and what they cause
 	QueueReports         = "deliveries-reports"  // statuses, retries and everything else
 	QueueBulk            = "deliveries-bulk"     // statuses of broadcasts
@@ -19,7 +20,7 @@ const (
 	QueueSlow = "deliveries-slow"
 )
 
-var classes = [...]string{QueueCallbacks, QueueCallbackReports, QueueLive, QueueReports, QueueBulk, QueueHistory, QueueReplayed, QueueSlow}
+var classes = [...]string{QueueCallbacks, QueueCallbackReports, QueueSends, QueueLive, QueueReports, QueueBulk, QueueHistory, QueueReplayed, QueueSlow}
 
 // Layout says how many queues there are of each name. A Redis Cluster keeps a queue on one node; several of a name use
 // several. The zero value is one of each.
@@ -50,7 +51,7 @@ func (l Layout) All() []string {
 }
 
 // Of says which queue a piece of work belongs in. Deliveries of one webhook share a queue, so that each queue serves its
-// webhooks in turn.
+// webhooks in turn; messages of one number likewise.
 func (l Layout) Of(w models.Work) string { return l.queue(nameOf(w), w) }
 
 // Slow is the queue of a webhook that answers slowly.
@@ -68,10 +69,12 @@ func (l Layout) queue(name string, w models.Work) string {
 }
 
 func nameOf(w models.Work) string {
-	if w.Kind == models.TranslateCallbacks {
-		if w.Priority == models.Live {
-			return QueueCallbacks
-		}
+	switch {
+	case w.Kind == models.SendMessages:
+		return QueueSends
+	case w.Kind == models.TranslateCallbacks && w.Priority == models.Live:
+		return QueueCallbacks
+	case w.Kind == models.TranslateCallbacks:
 		return QueueCallbackReports
 	}
 	switch w.Priority {

@@ -20,13 +20,17 @@ import (
 const (
 	TypeTranslate = "callbacks:translate"
 	TypeDeliver   = "deliveries:attempt"
+	TypeSend      = "messages:send"
 )
+
+// typeOf names the tasks of each kind of work.
+var typeOf = map[models.Kind]string{models.TranslateCallbacks: TypeTranslate, models.Deliver: TypeDeliver, models.SendMessages: TypeSend}
 
 // payload is what a task carries: ids only.
 type payload struct {
 	Work    int64 `json:"work"`
-	Due     int64 `json:"due,omitempty"` // Unix milliseconds
-	Webhook int64 `json:"webhook,omitempty"`
+	Due     int64 `json:"due,omitempty"`     // Unix milliseconds
+	Webhook int64 `json:"webhook,omitempty"` // or the number that sends
 	Job     int64 `json:"job,omitempty"`
 	// Priority is not in the queue's name once a task is in the slow lane.
 	Priority models.Priority `json:"priority,omitempty"`
@@ -45,11 +49,7 @@ func newTask(w models.Work) (*asynq.Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	kind := TypeDeliver
-	if w.Kind == models.TranslateCallbacks {
-		kind = TypeTranslate
-	}
-	return asynq.NewTask(kind, p), nil
+	return asynq.NewTask(typeOf[w.Kind], p), nil
 }
 
 // Parse reads a task back into work. The error is final.
@@ -59,8 +59,11 @@ func Parse(t *asynq.Task) (models.Work, error) {
 		return models.Work{}, fmt.Errorf("task payload is not ours: %w", asynq.SkipRetry)
 	}
 	w := models.Work{ID: p.Work, Kind: models.Deliver, Priority: p.Priority, WebhookID: p.Webhook, JobID: p.Job, DueAt: time.UnixMilli(p.Due), Members: p.Members}
-	if t.Type() == TypeTranslate {
+	switch t.Type() {
+	case TypeTranslate:
 		w.Kind = models.TranslateCallbacks
+	case TypeSend:
+		w.Kind = models.SendMessages
 	}
 	return w, nil
 }

@@ -106,8 +106,11 @@ func TestEachPieceOfWorkOnce(t *testing.T) {
 		var ws []models.Work
 		for id := range int64(30) {
 			w := work(id + 1)
-			if id%3 == 0 {
+			switch id % 3 {
+			case 0:
 				w = models.Work{ID: id + 1, Kind: models.Deliver, WebhookID: 7, Priority: models.Priority(id % 2), Members: []int64{1, 2, 3}}
+			case 1:
+				w = models.Work{ID: id + 1, Kind: models.SendMessages, WebhookID: 8, Priority: models.Priority(id % 2), Members: []int64{4, 5}}
 			}
 			ws = append(ws, w)
 		}
