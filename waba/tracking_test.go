@@ -21,6 +21,11 @@ func TestParseTracking(t *testing.T) {
 		"origin=app;origin=api":                                                   {Origin: "api"},
 		"recipients=-4;name=a=b":                                                  {Name: "a=b"},
 		"recipients=many;origin=system":                                           {Origin: "system"},
+		"origin=api;send=42;broadcast=89":                                         {Origin: "api", Send: 42, Broadcast: "89"},
+		"send=9223372036854775807":                                                {Send: 9223372036854775807},
+		"send=9223372036854775808":                                                {},
+		"send=0;send=-1":                                                          {},
+		"send=snd_42;origin=api":                                                  {Origin: "api"},
 		"name=50%25 off":                                                          {Name: "50%25 off"},
 		"order-7":                                                                 {},
 		"origin=agent;order-7":                                                    {},
@@ -43,6 +48,9 @@ func TestTrackingString(t *testing.T) {
 		"origin=agent": {Origin: "agent"},
 		"origin=broadcast;broadcast=89;recipients=3": {Origin: "broadcast", Broadcast: "89", Recipients: 3},
 		"origin=ai;template=a,b;name=c":              {Origin: "ai", Template: "a;b", Name: " c "},
+		"origin=api;send=42;broadcast=89":            {Origin: "api", Send: 42, Broadcast: "89"},
+		"send=42;broadcast=" + long[:2*(512-18)]:     {Send: 42, Broadcast: long, Template: "t"},
+		"origin=agent;name=x":                        {Origin: "agent", Send: -1, Name: "x"},
 		"origin=ai;name=" + long[:2*(512-15)]:        {Origin: "ai", Name: long},
 		"broadcast=" + long[:2*(512-10)]:             {Broadcast: long, Template: "t", Recipients: 5},
 	} {
@@ -56,6 +64,7 @@ func TestTrackingString(t *testing.T) {
 func FuzzTracking(f *testing.F) {
 	f.Add("origin=ai;broadcast=89;template=spring;recipients=1200;name=Spring sale")
 	f.Add("broadcast=" + strings.Repeat("x", 600) + ";name=y")
+	f.Add("origin=broadcast;send=9223372036854775807;broadcast=" + strings.Repeat("x", 600))
 	f.Add("name=\u00a0\xff\u2028;recipients=9223372036854775807")
 	f.Fuzz(func(t *testing.T, s string) {
 		tracking := waba.ParseTracking(s)
