@@ -43,6 +43,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	}
 	m.reconciled.WithLabelValues("callbacks")
 	m.reconciled.WithLabelValues("deliveries")
+	m.reconciled.WithLabelValues("sends")
 	return m
 }
 

@@ -336,8 +336,11 @@ func (r *Reconciler) queueLost(ctx context.Context, ws []models.Work, held, orph
 }
 
 func kindName(k models.Kind) string {
-	if k == models.TranslateCallbacks {
+	switch k {
+	case models.TranslateCallbacks:
 		return "callbacks"
+	case models.SendMessages:
+		return "sends"
 	}
 	return "deliveries"
 }

@@ -19,8 +19,8 @@ import (
 	"wabagate/models"
 )
 
-// Worker takes work out of the queue. What people wait for, what nobody waits for and what slow receivers hold up each
-// have a server of their own, so that none waits for another's slots.
+// Worker takes work out of the queue. What people wait for, what nobody waits for, what slow receivers hold up and what
+// goes to the platform each have a server of their own, so that none waits for another's slots.
 type Worker struct {
 	servers    []server
 	clients    []redis.UniversalClient
@@ -49,6 +49,11 @@ type WorkerOptions struct {
 	Translators int
 	// Couriers is how many groups of deliveries are under way at once, of messages and of everything else each; 0 means 64.
 	Couriers int
+	// Send does a piece of work of the kind SendMessages, as long as held says that the work is still this process's. When it
+	// returns nil the work is gone from the outbox; after an error it is tried again. nil: this worker sends nothing.
+	Send func(ctx context.Context, w models.Work, held func() bool) error
+	// Senders is how many pieces of such work are under way at once; 0 means 32.
+	Senders int
 	// Grace bounds how long Stop waits for what is in hand; 0 means 20 s.
 	Grace time.Duration
 }
@@ -62,6 +67,9 @@ func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell
 	if o.Couriers <= 0 {
 		o.Couriers = 64
 	}
+	if o.Senders <= 0 {
+		o.Senders = 32
+	}
 	if o.Grace <= 0 {
 		o.Grace = 20 * time.Second
 	}
@@ -72,18 +80,23 @@ func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell
 		}
 	}
 	translate := func(ctx context.Context, w models.Work, _ func() bool) error { return t.Translate(ctx, w) }
-	for _, one := range []struct {
+	type duty struct {
 		name        string
 		concurrency int
 		weights     map[string]int
 		do          handler
-	}{
+	}
+	duties := []duty{
 		{"callbacks", o.Translators, map[string]int{task.QueueCallbacks: 1}, translate},
 		{"callback reports", 4 * o.Translators, map[string]int{task.QueueCallbackReports: 1}, translate},
 		{"live deliveries", o.Couriers, map[string]int{task.QueueLive: 1}, attempt(false)},
 		{"other deliveries", o.Couriers, map[string]int{task.QueueReports: 12, task.QueueBulk: 4, task.QueueHistory: 1, task.QueueReplayed: 2}, attempt(false)},
 		{"slow deliveries", max(1, o.Couriers/2), map[string]int{task.QueueSlow: 1}, attempt(true)},
-	} {
+	}
+	if o.Send != nil {
+		duties = append(duties, duty{"sends", o.Senders, map[string]int{task.QueueSends: 1}, o.Send})
+	}
+	for _, one := range duties {
 		client, err := dial()
 		if err != nil {
 			return nil, err
