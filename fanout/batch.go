@@ -23,8 +23,10 @@ type batch struct {
 	people     []models.Person // of each fact
 	known      map[[16]byte]bool
 	messages   map[models.MessageRef]models.Message
-	orders     []*models.Order     // of each fact; nil: none
-	broadcasts []*models.Broadcast // of each fact; nil: none
+	sends      map[int64]*models.Send // that the gateway sent, as they stand after the facts so far
+	sent       []*fact                // of each fact: the message that it says first was sent; nil: none
+	orders     []*models.Order        // of each fact; nil: none
+	broadcasts []*models.Broadcast    // of each fact; nil: none
 	recent     map[int64][]models.Message
 
 	written           map[models.MessageRef]int // index into changes.Messages
@@ -68,19 +70,11 @@ func newBatch(r *Recorder, subs *subscriptions, facts []fact, c *models.Changes)
 func (b *batch) lookUp(ctx context.Context, tx models.Translation) (err error) {
 	n := len(b.facts)
 	refs, keys := make([]models.PersonRef, n), make([][16]byte, n, n+8)
-	var messages []models.MessageRef
-	asked := map[models.MessageRef]bool{}
 	for i := range b.facts {
 		f := &b.facts[i]
 		refs[i], keys[i] = f.person, f.key
-		if f.status != nil && f.sentBy != "" {
+		if f.status != nil && (f.sentBy != "" || f.send != 0) {
 			keys = append(keys, f.sentKey())
-		}
-		for _, ref := range f.refersTo() {
-			if !asked[ref] {
-				asked[ref] = true
-				messages = append(messages, ref)
-			}
 		}
 	}
 	if b.people, err = tx.People(ctx, refs); err != nil {
@@ -89,7 +83,10 @@ func (b *batch) lookUp(ctx context.Context, tx models.Translation) (err error) {
 	if b.known, err = tx.Known(ctx, keys); err != nil {
 		return err
 	}
-	if b.messages, err = tx.Messages(ctx, messages); err != nil {
+	if err = b.findSends(ctx, tx); err != nil {
+		return err
+	}
+	if b.messages, err = tx.Messages(ctx, b.refersTo()); err != nil {
 		return err
 	}
 	if b.orders, err = b.findOrders(ctx, tx); err != nil {
@@ -102,6 +99,30 @@ func (b *batch) lookUp(ctx context.Context, tx models.Translation) (err error) {
 		b.recent, err = tx.Recent(ctx, wanted, digestMessages)
 	}
 	return err
+}
+
+// refersTo are the messages whose state decides what the facts mean, each once.
+func (b *batch) refersTo() (messages []models.MessageRef) {
+	asked := map[models.MessageRef]bool{}
+	ask := func(refs ...models.MessageRef) {
+		for _, ref := range refs {
+			if !asked[ref] {
+				asked[ref] = true
+				messages = append(messages, ref)
+			}
+		}
+	}
+	for i := range b.facts {
+		f := &b.facts[i]
+		ask(f.refersTo()...)
+		if sent := b.sent[i]; sent != nil {
+			ask(sent.refersTo()...)
+		}
+		if s := b.sendOf(f); s != nil && s.State == models.SendFailed {
+			ask(models.MessageRef{NumberID: s.NumberID, Wamid: sendName(s.ID)}) // it may have been told, and counted
+		}
+	}
+	return messages
 }
 
 // refersTo are the messages whose state decides what the fact means. A message that is merely new is not looked up.
@@ -133,8 +154,19 @@ func (f *fact) sentKey() event.Key {
 
 // add makes the events of a fact: its own and those that follow from it.
 func (b *batch) add(f *fact, p *models.Person, i int) error {
-	// A new contact is news even when the fact itself is not.
-	if err := b.greet(f, p); err != nil {
+	sent := b.sent[i]
+	if f.told != nil && f.status == nil {
+		if f = sent; f == nil {
+			return nil // it was erased meanwhile
+		}
+	}
+	// A new contact is news even when the fact itself is not. A conversation begins with the message that was sent, and not
+	// with a status of it.
+	first := f
+	if sent != nil && !b.known[sent.key] {
+		first = sent
+	}
+	if err := b.greet(first, p); err != nil {
 		return err
 	}
 	if b.known[f.key] {
@@ -142,12 +174,16 @@ func (b *batch) add(f *fact, p *models.Person, i int) error {
 	}
 	b.known[f.key] = true
 	switch {
+	case f.told != nil && f.status != nil:
+		return b.addFailed(f, p, b.broadcasts[i])
+	case f.told != nil:
+		return b.addAccepted(f, p, i)
 	case f.message != nil:
 		return b.addMessage(f, p, b.orders[i])
 	case f.history != nil:
 		return b.addHistory(f, p)
 	case f.status != nil:
-		return b.addStatus(f, p, b.broadcasts[i])
+		return b.addStatus(f, p, i)
 	case f.payment != nil:
 		return b.addPayment(f, p, b.orders[i])
 	}
@@ -235,7 +271,7 @@ func priorityOf(f *fact, e models.Event) models.Priority {
 	switch {
 	case strings.HasPrefix(e.Type, "history."):
 		return models.History
-	case f.status != nil && f.tracking.Broadcast != "":
+	case f.tracking.Broadcast != "":
 		return models.Bulk
 	case e.Type == event.MessageReport, e.Type == event.BroadcastProgress:
 		return models.Report

@@ -38,7 +38,14 @@ type fact struct {
 	outbound bool   // of a message: the business wrote it
 	sentBy   string // of an outbound message
 	tracking waba.Tracking
-	tracked  string // what tracking was read from
+	tracked  string // the sender's tracking string
+
+	// send is the gateway's own number of the message, as a tracking string or its own callback names it; 0: it did not send
+	// it. told is what that callback says; nil on what others say.
+	send int64
+	told *models.ToldSend
+	// broadcastID is the broadcast of a message that the gateway sent; 0: none.
+	broadcastID int64
 
 	orderRef     *models.OrderRef     // of a change that somebody makes; nil: as the callback has it
 	broadcastRef *models.BroadcastRef // likewise
@@ -210,7 +217,7 @@ func (f *fact) nameMessage(scope string) {
 	f.key = event.NewKey(f.typ, scope, m.ID)
 }
 
-// sentKey is the identity of a message having been sent, whoever says so: an echo, a tracking string, the send API.
+// sentKey is the identity of a message having been sent, whoever says so: an echo, a tracking string, the gateway itself.
 func sentKey(scope, wamid string) event.Key { return event.NewKey(event.MessageSent, scope, wamid) }
 
 // deletedKey is the identity of a message having been deleted: by a revocation, or by a status of the On-Premises style.
@@ -244,12 +251,17 @@ func (s *factsOfChange) status(st *waba.Status) fact {
 		f.unknown = &waba.Unrecognized{Key: "statuses", Reason: "a status this version does not know", Raw: st.Raw}
 	default:
 		f.tracking, f.tracked = waba.ParseTracking(st.Tracking), st.Tracking
-		f.sentBy = f.tracking.Origin
+		f.sentBy, f.send = f.tracking.Origin, f.tracking.Send
 		// A broadcast reaches thousands who never wrote: they become contacts when they do.
 		f.person.Create = f.sentBy != "" && f.sentBy != sentByBroadcast && st.RecipientType != "group"
 	}
-	f.key = event.NewKey(f.typ, s.scope, st.ID, st.Status, st.ParticipantID, st.ParticipantUserID)
+	f.key = reportKey(f.typ, s.scope, st)
 	return f
+}
+
+// reportKey is the identity of a status being told as an event of a type.
+func reportKey(typ, scope string, st *waba.Status) event.Key {
+	return event.NewKey(typ, scope, st.ID, st.Status, st.ParticipantID, st.ParticipantUserID)
 }
 
 func (s *factsOfChange) payment(p *waba.Payment) fact {

@@ -21,13 +21,14 @@ type memory struct {
 	messages   map[models.MessageRef]models.Message
 	orders     map[string]*models.Order
 	broadcasts map[string]*models.Broadcast
+	sends      map[int64]models.Send
 	ids        int64
 	written    models.Changes
 }
 
 func newMemory() *memory {
 	return &memory{people: map[string]*models.Person{}, known: map[[16]byte]bool{}, messages: map[models.MessageRef]models.Message{},
-		orders: map[string]*models.Order{}, broadcasts: map[string]*models.Broadcast{}}
+		orders: map[string]*models.Order{}, broadcasts: map[string]*models.Broadcast{}, sends: map[int64]models.Send{}}
 }
 
 func (m *memory) next() int64 { m.ids++; return m.ids }
@@ -118,6 +119,11 @@ func (m *memory) Write(_ context.Context, c models.Changes) error {
 	for _, msg := range c.Messages {
 		m.messages[models.MessageRef{NumberID: msg.NumberID, Wamid: msg.Wamid}] = msg
 	}
+	for _, r := range c.Sends {
+		s := m.sends[r.ID]
+		s.State, s.Wamid, s.WaID, s.UserID, s.ErrorCode, s.ErrorTitle, s.ErrorDetails = r.State, r.Wamid, r.WaID, r.UserID, r.ErrorCode, r.ErrorTitle, r.ErrorDetails
+		m.sends[r.ID] = s
+	}
 	return nil
 }
 
@@ -145,4 +151,12 @@ func (m *memory) Lanes(_ context.Context, refs []models.LaneRef, _ []int64) ([]b
 	return idle, nil
 }
 
-func (m *memory) Sends(context.Context, []int64) (map[int64]models.Send, error) { return nil, nil }
+func (m *memory) Sends(_ context.Context, ids []int64) (map[int64]models.Send, error) {
+	found := map[int64]models.Send{}
+	for _, id := range ids {
+		if s, ok := m.sends[id]; ok {
+			found[id] = s
+		}
+	}
+	return found, nil
+}

@@ -1,9 +1,7 @@
 package fanout
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,11 +11,10 @@ import (
 
 	"wabagate/fanout/event"
 	"wabagate/models"
-	"wabagate/waba"
 )
 
 // Recorder keeps what happened, makes the events of it and hands on their deliveries. Callbacks reach it through a
-// Translator; what people and the send API do, directly. Safe for concurrent use.
+// Translator; what people do, directly. Safe for concurrent use.
 type Recorder struct {
 	store   *models.Store
 	routes  Refresher
@@ -92,42 +89,6 @@ func (r *Recorder) write(ctx context.Context, tx models.Translation, facts []fac
 	return b.write(ctx, tx)
 }
 
-// Sent is a message that the business sent through the gateway.
-type Sent struct {
-	Number models.Number
-	// To and ToUserID name the customer; one is enough.
-	To, ToUserID string
-	// Wamid is the platform's answer; the platform's statuses and echoes of it become no second message.
-	Wamid string
-	// Message is the body that was posted to the platform: type, content, context.
-	Message []byte
-	// SentBy is agent, system, api, broadcast or ai.
-	SentBy   string
-	Tracking string // biz_opaque_callback_data, if any
-	At       time.Time
-}
-
-// RecordSent keeps messages that were sent and tells of them: message.sent, or ai.replied when the AI sent them. A
-// message that is known already, as from a status that was faster, changes nothing but what was not known of it. An
-// error names a message whose body is none.
-func (r *Recorder) RecordSent(ctx context.Context, sent ...Sent) error {
-	facts := make([]fact, 0, len(sent))
-	for _, s := range sent {
-		m, err := s.message()
-		if err != nil {
-			return fmt.Errorf("record %s: %w", s.Wamid, err)
-		}
-		f := fact{message: m, outbound: true, sentBy: s.SentBy, tracking: waba.ParseTracking(s.Tracking), tracked: s.Tracking, business: s.Number.BusinessID, number: s.Number, occurred: s.At,
-			person: models.PersonRef{BusinessID: s.Number.BusinessID, NumberID: s.Number.ID, WaID: digits(s.To), UserID: s.ToUserID, At: s.At, Create: s.SentBy != sentByBroadcast}}
-		f.nameMessage(scopeOf(s.Number, s.Number.BusinessID))
-		facts = append(facts, f)
-	}
-	return r.fresh(ctx, func() error {
-		_, err := r.record(ctx, facts, r.subs.current(), models.Changes{})
-		return err
-	})
-}
-
 // fresh does something again with fresh routes when they changed under it.
 func (r *Recorder) fresh(ctx context.Context, do func() error) error {
 	for try := 1; ; try++ {
@@ -139,22 +100,6 @@ func (r *Recorder) fresh(ctx context.Context, do func() error) error {
 			return err
 		}
 	}
-}
-
-// message reads the posted body as the message that it became.
-func (s Sent) message() (*waba.Message, error) {
-	body := bytes.TrimSpace(s.Message)
-	if !json.Valid(body) || body[0] != '{' || len(bytes.TrimSpace(body[1:])) < 2 {
-		return nil, errors.New("the body is not a message as the platform takes it")
-	}
-	wamid, _ := json.Marshal(s.Wamid) // strings always marshal
-	raw := append(append([]byte(`{"id":`), wamid...), ',')
-	m, err := waba.ParseMessage(append(raw, body[1:]...))
-	if err != nil {
-		return nil, err
-	}
-	m.To, m.ToUserID, m.Timestamp, m.Known = digits(s.To), s.ToUserID, s.At, true
-	return &m, nil
 }
 
 // SetConversation changes what people set about a conversation and tells of it when something is different. An error of

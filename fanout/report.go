@@ -11,8 +11,9 @@ import (
 )
 
 // addStatus tells of a status, and of the message having been sent when its tracking string says who sent it and nobody
-// has told yet. One that failed was not sent.
-func (b *batch) addStatus(f *fact, p *models.Person, broadcast *models.Broadcast) error {
+// has told yet. One that failed was not sent, unless it was the gateway that sent it, and the platform that took it.
+func (b *batch) addStatus(f *fact, p *models.Person, i int) error {
+	broadcast := b.broadcasts[i]
 	switch f.typ {
 	case event.MessageDeleted:
 		return b.addDeletion(f, p, f.status.ID)
@@ -21,6 +22,21 @@ func (b *batch) addStatus(f *fact, p *models.Person, broadcast *models.Broadcast
 		d := b.data(f, p)
 		d.Field, d.Reason, d.Raw = f.field, f.unknown.Reason, f.unknown.Raw
 		return b.emit(f, f.key, f.typ, d, p, true)
+	}
+	if s := b.sendOf(f); s != nil {
+		f = f.asSent(s)
+		sent := b.sent[i]
+		first := sent != nil && !b.known[sent.key]
+		b.accept(f, s, f.status.ID, first, broadcast)
+		if s.Wamid != f.status.ID {
+			broadcast = nil // it went out twice, as it may where no answer came; its recipient is one
+		}
+		if first {
+			b.known[sent.key] = true
+			if err := b.addSent(sent, p, b.orders[i]); err != nil {
+				return err
+			}
+		}
 	}
 	m := b.keepStatus(f, p, broadcast)
 	if f.sentBy != "" && f.status.Status != waba.StatusFailed && !b.known[f.sentKey()] {
@@ -31,9 +47,14 @@ func (b *batch) addStatus(f *fact, p *models.Person, broadcast *models.Broadcast
 			return err
 		}
 	}
+	return b.report(f, p, m.Status)
+}
+
+// report tells of a status.
+func (b *batch) report(f *fact, p *models.Person, current string) error {
 	d := b.data(f, p)
-	d.Status = statusData(f.status, f.occurred, m.Status)
-	return b.emit(f, f.key, f.typ, d, p, true)
+	d.Status = statusData(f.status, f.occurred, current)
+	return b.emit(f, f.key, f.typ, d, p, f.change != nil)
 }
 
 // keepStatus advances the message's status, never back, and returns the message as it stands now. A message that is not
@@ -77,7 +98,7 @@ func (b *batch) findBroadcasts(ctx context.Context, tx models.Translation) ([]*m
 		switch {
 		case f.broadcastRef != nil:
 			refs, at = append(refs, *f.broadcastRef), append(at, i)
-		case f.status != nil && f.tracking.Broadcast != "":
+		case f.tracking.Broadcast != "":
 			refs, at = append(refs, models.BroadcastRef{BusinessID: f.business, Reference: f.tracking.Broadcast, Create: true, Broadcast: models.Broadcast{
 				BusinessID: f.business, NumberID: f.number.ID, Reference: f.tracking.Broadcast, Name: f.tracking.Name, TemplateName: f.tracking.Template,
 				Total: f.tracking.Recipients, StartedAt: f.occurred}}), append(at, i)

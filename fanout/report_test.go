@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,7 +15,7 @@ import (
 // Whoever tells first, a message that was sent is told once, with its actor; and never as a customer's.
 func TestWhoSentAMessage(t *testing.T) {
 	status := func(wamid, tracking string) []byte {
-		return envelope(messages("600", fmt.Sprintf(`"statuses":[{"id":%q,"status":"sent","timestamp":"1793491200","recipient_id":"155","biz_opaque_callback_data":%q}]`, wamid, tracking)))
+		return envelope(messages("600", fmt.Sprintf(`"statuses":[{"id":%q,"status":"sent","timestamp":"1793491200","recipient_id":"15550155","biz_opaque_callback_data":%q}]`, wamid, tracking)))
 	}
 	onEachStore(t, func(b *bench) {
 		w := b.webhook(event.MessageSent, event.AIReplied, event.MessageReceived)
@@ -29,11 +28,11 @@ func TestWhoSentAMessage(t *testing.T) {
 		types, _ := b.told(w)
 		require.Len(t, types, 2, "a tracking string of the business's own says nothing")
 
-		// The send API records what it sent; statuses and an echo of it follow, and a provider hands it back as inbound.
-		require.NoError(t, b.recorder.RecordSent(t.Context(), Sent{Number: b.number, To: "155", Wamid: "wamid.api", SentBy: "system", Tracking: "origin=system",
-			Message: []byte(`{"messaging_product":"whatsapp","to":"155","type":"text","text":{"body":"On its way"}}`), At: time.Unix(1793491300, 0)}))
-		b.translate(status("wamid.api", "origin=system"),
-			envelope(`{"field":"smb_message_echoes","value":{"metadata":{"phone_number_id":"600"},"message_echoes":[{"from":"15550100200","to":"155","id":"wamid.api","timestamp":"1793491301","type":"text","text":{"body":"On its way"}}]}}`),
+		// The gateway sends one; statuses and an echo of it follow, and a provider hands it back as inbound.
+		send := b.send(models.Send{To: "15550155", SentBy: "system", Body: []byte(`{"to":"15550155","type":"text","text":{"body":"On its way"}}`)})
+		b.settle(models.SendResult{ID: send.ID, State: models.SendAccepted, Wamid: "wamid.api", WaID: "15550155"})
+		b.translate(status("wamid.api", fmt.Sprintf("origin=system;send=%d", send.ID)),
+			envelope(`{"field":"smb_message_echoes","value":{"metadata":{"phone_number_id":"600"},"message_echoes":[{"from":"15550100200","to":"15550155","id":"wamid.api","timestamp":"1793491301","type":"text","text":{"body":"On its way"}}]}}`),
 			envelope(messages("600", `"messages":[{"from":"15550100200","id":"wamid.api","timestamp":"1793491301","type":"text","text":{"body":"On its way"}}]`)))
 		types, _ = b.told(w)
 		require.Len(t, types, 3)
@@ -43,10 +42,10 @@ func TestWhoSentAMessage(t *testing.T) {
 		require.Equal(t, "On its way", b.kept("wamid.api").Text)
 		require.Equal(t, "sent", b.kept("wamid.api").Status)
 
-		b.translate(envelope(`{"field":"smb_message_echoes","value":{"metadata":{"phone_number_id":"600"},"message_echoes":[{"from":"15550100200","to":"155","id":"wamid.phone","timestamp":"1793491302","type":"text","text":{"body":"typed"}}]}}`))
+		b.translate(envelope(`{"field":"smb_message_echoes","value":{"metadata":{"phone_number_id":"600"},"message_echoes":[{"from":"15550100200","to":"15550155","id":"wamid.phone","timestamp":"1793491302","type":"text","text":{"body":"typed"}}]}}`))
 		d = b.last(w, event.MessageSent)
 		require.Equal(t, "app", d.Message.SentBy)
-		require.Equal(t, "155", d.Message.To)
+		require.Equal(t, "15550155", d.Message.To)
 	})
 }
 

@@ -176,7 +176,7 @@ func (b *batch) keepMessage(f *fact, p *models.Person) {
 	}
 	msg := f.message
 	m := models.Message{NumberID: f.number.ID, Wamid: msg.ID, ConversationID: p.Conversation.ID, Inbound: !f.outbound,
-		Type: msg.Type, Text: msg.Text, SentAt: f.occurred, SentBy: f.sentBy}
+		Type: msg.Type, Text: msg.Text, SentAt: f.occurred, SentBy: f.sentBy, BroadcastID: f.broadcastID}
 	if m.Type == "" {
 		m.Type = "unknown"
 	}

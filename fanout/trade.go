@@ -18,7 +18,11 @@ func (b *batch) findOrders(ctx context.Context, tx models.Translation) ([]*model
 	var refs []models.OrderRef
 	var at []int
 	for i := range b.facts {
-		if ref := b.orderRef(&b.facts[i], &b.people[i]); ref.BusinessID != 0 {
+		f := &b.facts[i]
+		if b.sent[i] != nil {
+			f = b.sent[i]
+		}
+		if ref := b.orderRef(f, &b.people[i]); ref.BusinessID != 0 {
 			refs, at = append(refs, ref), append(at, i)
 		}
 	}

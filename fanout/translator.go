@@ -127,7 +127,11 @@ var errPoison = errors.New("translation panicked")
 
 func (t *Translator) group(ctx context.Context, callbacks []models.Callback, done []int64) error {
 	subs := t.subs.current()
-	facts, waits, err := t.takeApart(callbacks, subs)
+	own, err := t.answers(ctx, callbacks)
+	if err != nil {
+		return fmt.Errorf("read what was sent: %w", err)
+	}
+	facts, waits, err := t.takeApart(callbacks, own, subs)
 	if err != nil {
 		return err
 	}
@@ -161,7 +165,7 @@ func (t *Translator) factsAtOnce() int {
 }
 
 // takeApart finds the facts of a group, each once, and what is to be parked.
-func (t *Translator) takeApart(callbacks []models.Callback, subs *subscriptions) (facts []fact, waits []models.ParkedCallback, err error) {
+func (t *Translator) takeApart(callbacks []models.Callback, own answers, subs *subscriptions) (facts []fact, waits []models.ParkedCallback, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			t.log.Error("translation panicked", "callbacks", len(callbacks), "panic", p, "stack", string(debug.Stack()))
@@ -171,7 +175,7 @@ func (t *Translator) takeApart(callbacks []models.Callback, subs *subscriptions)
 	seen := make(map[event.Key]bool, len(callbacks))
 	facts = make([]fact, 0, len(callbacks)) // most say one thing
 	for _, cb := range callbacks {
-		fs, ws := factsOf(cb, subs)
+		fs, ws := own.factsOf(cb, subs)
 		for i := range fs {
 			if !seen[fs[i].key] {
 				seen[fs[i].key] = true

@@ -87,6 +87,9 @@ func upstreamOf(e models.Event, cb models.Callback, subs *subscriptions) (json.R
 			if f.key != e.Key {
 				continue
 			}
+			if f.send != 0 {
+				f.status.Raw = withTracking(f.status.Raw, trackingOf(e))
+			}
 			raw, err := canon.Append(nil, f.envelope())
 			if err != nil {
 				return nil, fmt.Errorf("envelope of event %d: %w", e.ID, err)
@@ -95,6 +98,34 @@ func upstreamOf(e models.Event, cb models.Callback, subs *subscriptions) (json.R
 		}
 	}
 	return nil, nil
+}
+
+// trackingOf is the tracking string that the event of a status shows.
+func trackingOf(e models.Event) string {
+	d, err := eventOf(e, beside{}).Decode()
+	if err != nil || d.Status == nil {
+		return ""
+	}
+	return d.Status.Tracking
+}
+
+// withTracking is a status as it came, but with another tracking string: that of a message that the gateway sent is the
+// gateway's own, and its sender knows another, or none.
+func withTracking(raw json.RawMessage, tracking string) json.RawMessage {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) != nil {
+		return raw
+	}
+	const key = "biz_opaque_callback_data"
+	delete(members, key)
+	if tracking != "" {
+		members[key], _ = json.Marshal(tracking) // texts always marshal
+	}
+	out, err := json.Marshal(members)
+	if err != nil {
+		return raw
+	}
+	return out
 }
 
 // envelope is the platform's envelope with just this fact in it.
