@@ -82,6 +82,7 @@ func (c Changes) clean() Changes {
 		c.Sends[i] = r.clean()
 	}
 	c.Messages = mergeMessages(c.Messages)
+	c.Media = cleanMedia(c.Media)
 
 	c.Orders = slices.Clone(c.Orders)
 	for i := range c.Orders {
@@ -135,6 +136,19 @@ func mergeMessages(ms []Message) []Message {
 		return cmp.Or(cmp.Compare(a.NumberID, b.NumberID), cmp.Compare(a.Wamid, b.Wamid))
 	})
 	return out
+}
+
+// cleanMedia leaves one of those that name the same, and sorts them.
+func cleanMedia(ms []Media) []Media {
+	out := make([]Media, len(ms))
+	for i, m := range ms {
+		out[i] = m.clean()
+	}
+	byName := func(a, b Media) int {
+		return cmp.Or(cmp.Compare(a.NumberID, b.NumberID), cmp.Compare(a.MediaID, b.MediaID))
+	}
+	slices.SortStableFunc(out, byName)
+	return slices.CompactFunc(out, func(a, b Media) bool { return byName(a, b) == 0 })
 }
 
 func (m Message) clean() Message {

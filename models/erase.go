@@ -153,6 +153,7 @@ func (s *Store) beginErasure(ctx context.Context, businessID, contactID int64, b
 		e.exec("contacts", "UPDATE contacts SET name = 'erased', username = '', wa_id = '', user_id = '', parent_user_id = '', profile_at = NULL, updated_at = ? WHERE id IN ?", row.StartedAt, names.Contacts)
 		e.exec("conversations", "UPDATE conversations SET note = '', labels = '[]' WHERE contact_id IN ?", names.Contacts)
 		e.exec("orders", "UPDATE orders SET wamid = '', text = '', items = NULL, payment = NULL WHERE business_id = ? AND conversation_id IN (SELECT id FROM conversations WHERE contact_id IN ?)", businessID, names.Contacts)
+		e.media("conversation_id IN (SELECT id FROM conversations WHERE contact_id IN ?)", names.Contacts)
 		row.LastID = s.NextID()
 		return e.keep(&row, names)
 	})
@@ -214,6 +215,16 @@ func (e *erasing) exec(count, text string, args ...any) {
 	res := e.tx.Exec(text, args...)
 	e.err = res.Error
 	e.counts[count] += res.RowsAffected
+}
+
+// media removes media and counts them; their files follow.
+func (e *erasing) media(where string, args ...any) {
+	if e.err != nil {
+		return
+	}
+	var n int64
+	n, e.err = forgetMedia(e.tx, where, args...)
+	e.counts["media"] += n
 }
 
 // keep writes down where the erasure stands.
@@ -318,7 +329,9 @@ func (s *Store) emptyEvents(e *erasing, businessID int64, ids []int64) {
 	if s.embedded {
 		wamid = sqliteWamid
 	}
-	e.exec("messages", "DELETE FROM messages WHERE number_id IN (SELECT id FROM numbers WHERE business_id = ?) AND wamid IN (SELECT "+wamid+" FROM events WHERE id IN ?)", businessID, ids)
+	const numbers = "number_id IN (SELECT id FROM numbers WHERE business_id = ?)"
+	e.exec("messages", "DELETE FROM messages WHERE "+numbers+" AND wamid IN (SELECT "+wamid+" FROM events WHERE id IN ?)", businessID, ids)
+	e.media(numbers+" AND wamid IN (SELECT "+wamid+" FROM events WHERE id IN ?)", businessID, ids)
 	e.exec("events", "UPDATE events SET data = ? WHERE id IN ? AND data <> ?", ErasedData, ids, ErasedData)
 }
 

@@ -22,6 +22,7 @@ func (t *postgresTranslation) Write(ctx context.Context, c Changes) error {
 	}
 	queueSendResults(&b, c.Sends, time.Now())
 	t.queueMessages(&b, c.Messages, hintsOf(c.Events))
+	queueMedia(&b, c)
 	for i := range c.Orders {
 		queueOrder(&b, &c.Orders[i])
 	}

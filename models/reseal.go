@@ -18,6 +18,7 @@ const (
 	previousSecretPurpose = "webhook previous secret"
 	webhookAuthPurpose    = "webhook auth"
 	upstreamTokenPurpose  = "upstream token"
+	linkKeyPurpose        = "link key"
 )
 
 // sealedColumn holds secrets, in a table whose id is a number.
@@ -33,6 +34,7 @@ var sealedColumns = [...]sealedColumn{
 	{"webhooks", "id", "headers", webhookHeadersPurpose},
 	{"webhooks", "id", "auth", webhookAuthPurpose},
 	{"upstreams", "number_id", "token", upstreamTokenPurpose},
+	{"link_keys", "id", "sealed", linkKeyPurpose},
 }
 
 // KeyRotation is what RotateKeys did, or has done so far.

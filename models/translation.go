@@ -248,7 +248,10 @@ type Changes struct {
 	// direction and sent time only if Type was empty, where the earliest sent time stands in until the type comes; the text
 	// only together with the type and if there was no edit yet, or by an edit that is newer; nothing brings back the text, or
 	// the file, of a deleted message.
-	Messages   []Message
+	Messages []Message
+	// Media are the files of messages. They are made if they are missing, and due if their number wants them fetched ahead. The
+	// deletion of a message takes its files back, whichever comes first.
+	Media      []Media
 	Orders     []Order // those that changed, whole
 	Broadcasts []Broadcast
 	Digests    []Digest // of events that are really inserted
