@@ -72,6 +72,7 @@ func (b *batch) lookUp(ctx context.Context, tx models.Translation) (err error) {
 	refs, keys := make([]models.PersonRef, n), make([][16]byte, n, n+8)
 	for i := range b.facts {
 		f := &b.facts[i]
+		b.r.linkFile(f)
 		refs[i], keys[i] = f.person, f.key
 		if f.status != nil && (f.sentBy != "" || f.send != 0) {
 			keys = append(keys, f.sentKey())
@@ -191,6 +192,8 @@ func (b *batch) add(f *fact, p *models.Person, i int) error {
 	switch {
 	case f.operation != nil:
 		f.operation.describe(&d)
+	case f.file != nil:
+		b.r.describeFile(f, &d)
 	case f.err != nil:
 		e := errorData(*f.err)
 		d.Error = &e

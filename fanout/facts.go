@@ -34,6 +34,8 @@ type fact struct {
 	unknown *waba.Unrecognized
 	// operation is news of the gateway itself.
 	operation *Operation
+	// file is what became of the file of a message.
+	file *models.Media
 
 	outbound bool   // of a message: the business wrote it
 	sentBy   string // of an outbound message

@@ -24,6 +24,7 @@ type Recorder struct {
 	log     *slog.Logger
 	m       *Metrics
 	nextID  func() int64
+	links   MediaLinks // nil: files have no address of ours
 	now     func() time.Time
 }
 

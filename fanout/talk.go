@@ -189,6 +189,7 @@ func (b *batch) keepMessage(f *fact, p *models.Person) {
 	case msg.Context != nil:
 		m.ReplyTo = msg.Context.ID
 	}
+	b.keepFile(f, p)
 	ref := models.MessageRef{NumberID: m.NumberID, Wamid: m.Wamid}
 	if early, ok := b.messages[ref]; ok {
 		m = completed(early, m) // an edit, a deletion or a report of it came first

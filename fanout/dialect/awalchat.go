@@ -42,6 +42,7 @@ func awalchat() Dialect {
 			event.UpstreamUnrecognized: formed(awalUnrecognizedOf),
 		},
 		shared(formed(awalMessageOf), event.MessageReceived, event.MessageSent, event.AIReplied, event.MessageEdited, event.MessageDeleted),
+		shared(formed(awalFileOf), event.MediaReady, event.MediaFailed),
 		shared(formed(awalBroadcastOf), event.BroadcastProgress, event.BroadcastCompleted),
 		shared(formed(awalOperationOf), event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent),
 	), other: formed(awalFieldOf)})
@@ -123,6 +124,13 @@ func awalBroadcastOf(f *facts) awalBroadcast {
 
 func awalErrorOf(f *facts) awalError {
 	return awalError{Error: *f.Error, Timestamp: seconds(f.at())}
+}
+
+func awalFileOf(f *facts) awalFile {
+	file := f.File
+	return awalFile{MessageID: file.MessageID, ConversationID: f.Conversation.ID, ContactID: f.Contact.ID, MediaType: file.Kind, MediaID: file.MediaID,
+		MimeType: file.MimeType, Filename: file.Filename, MediaURL: file.URL, FileSize: file.Size, SHA256: file.SHA256, Failure: file.Failure, Reason: f.Reason,
+		Timestamp: seconds(f.at())}
 }
 
 func awalOperationOf(f *facts) awalOperation {

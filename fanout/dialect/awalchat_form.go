@@ -127,6 +127,23 @@ type awalError struct {
 	Timestamp string `json:"timestamp"`
 }
 
+// awalFile is what became of the file of a message.
+type awalFile struct {
+	MessageID      string `json:"message_id"`
+	ConversationID int64  `json:"conversation_id,omitempty"`
+	ContactID      int64  `json:"contact_id,omitempty"`
+	MediaType      string `json:"media_type,omitempty"`
+	MediaID        string `json:"media_id"`
+	MimeType       string `json:"mime_type,omitempty"`
+	Filename       string `json:"filename,omitempty"`
+	MediaURL       string `json:"media_url,omitempty"`
+	FileSize       int64  `json:"file_size,omitempty"` // bytes
+	SHA256         string `json:"sha256,omitempty"`
+	Failure        string `json:"failure,omitempty"`
+	Reason         string `json:"reason,omitempty"`
+	Timestamp      string `json:"timestamp"`
+}
+
 // awalOperation is about a webhook, one of its deliveries, or a number that is silent.
 type awalOperation struct {
 	WebhookID   int64  `json:"webhook_id,omitempty"`

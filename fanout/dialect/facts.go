@@ -36,6 +36,7 @@ var blank struct {
 	form         event.Form
 	broadcast    event.Broadcast
 	webhook      event.Webhook
+	file         event.File
 }
 
 func read(e event.Event) (*facts, error) {
@@ -53,6 +54,7 @@ func read(e event.Event) (*facts, error) {
 	d.Form = cmp.Or(d.Form, &blank.form)
 	d.Broadcast = cmp.Or(d.Broadcast, &blank.broadcast)
 	d.Webhook = cmp.Or(d.Webhook, &blank.webhook)
+	d.File = cmp.Or(d.File, &blank.file)
 	f := &facts{Data: d, typ: e.Type, created: e.CreatedAt}
 	if len(d.Previous) > 0 {
 		_ = json.Unmarshal(d.Previous, &f.before) // what is no text is no status

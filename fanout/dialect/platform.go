@@ -43,6 +43,7 @@ func platform() Dialect {
 		shared(formed(platformRevisionOf), event.MessageEdited, event.MessageDeleted),
 		shared(formed(platformContactOf), event.ContactCreated, event.ContactUpdated),
 		shared(formed(platformOrderOf), event.OrderCreated, event.OrderStatusUpdated),
+		shared(formed(platformFileOf), event.MediaReady, event.MediaFailed),
 		shared(formed(platformBroadcastOf), event.BroadcastProgress, event.BroadcastCompleted),
 		shared(formed(platformOperationOf), event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent),
 	), other: formed(platformFieldOf)})
@@ -195,6 +196,12 @@ func platformBroadcastOf(f *facts) platformBroadcast {
 
 func platformErrorOf(f *facts) platformError {
 	return platformError{Error: *f.Error, Timestamp: seconds(f.at())}
+}
+
+func platformFileOf(f *facts) platformFile {
+	file := f.File
+	return platformFile{MessageID: file.MessageID, Media: platformKept{platformMedia{ID: file.MediaID, Type: file.Kind, MimeType: file.MimeType, Filename: file.Filename},
+		file.URL, file.Size, file.SHA256}, Failure: file.Failure, Reason: f.Reason, ConversationID: f.Conversation.ID, Timestamp: seconds(f.at())}
 }
 
 func platformOperationOf(f *facts) platformOperation {

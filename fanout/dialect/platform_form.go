@@ -164,6 +164,24 @@ type platformError struct {
 	Timestamp string      `json:"timestamp"`
 }
 
+// platformFile is what became of the file of a message.
+type platformFile struct {
+	MessageID      string       `json:"message_id"`
+	Media          platformKept `json:"media"`
+	Failure        string       `json:"failure,omitempty"`
+	Reason         string       `json:"reason,omitempty"`
+	ConversationID int64        `json:"conversation_id,omitempty"`
+	Timestamp      string       `json:"timestamp"`
+}
+
+// platformKept is a file with what is known of it once it is kept.
+type platformKept struct {
+	platformMedia
+	URL    string `json:"url,omitempty"`
+	Size   int64  `json:"file_size,omitempty"` // bytes
+	SHA256 string `json:"sha256,omitempty"`
+}
+
 // platformOperation is about a webhook, which the product calls an endpoint, one of its deliveries, or a silent number.
 type platformOperation struct {
 	Endpoint  *event.Webhook  `json:"endpoint,omitempty"`

@@ -41,6 +41,7 @@ func twabot() Dialect {
 		},
 		shared(formed(twabotKeptOf), event.MessageEdited, event.MessageDeleted, event.HistoryMessage),
 		shared(formed(twabotContactOf), event.ContactCreated, event.ContactUpdated),
+		shared(formed(twabotFileOf), event.MediaReady, event.MediaFailed),
 		shared(formed(twabotBroadcastOf), event.BroadcastProgress, event.BroadcastCompleted),
 		shared(formed(twabotOperationOf), event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent),
 	), other: formed(twabotFieldOf)})
@@ -139,6 +140,13 @@ func integerID(s string) (int64, bool) {
 
 func twabotErrorOf(f *facts) twabotError {
 	return twabotError{Error: *f.Error, BusinessID: f.BusinessID}
+}
+
+func twabotFileOf(f *facts) twabotFile {
+	file := f.File
+	return twabotFile{MessageID: file.MessageID, twabotMedia: twabotMedia{MediaType: file.Kind, MediaID: file.MediaID, MimeType: file.MimeType, Filename: file.Filename},
+		MediaURL: file.URL, FileSize: file.Size, SHA256: file.SHA256, Failure: file.Failure, Reason: f.Reason, CustomerPhone: f.customer(), CustomerName: f.name(),
+		ConversationID: f.Conversation.ID, BusinessID: f.BusinessID}
 }
 
 func twabotOperationOf(f *facts) twabotOperation {

@@ -156,6 +156,21 @@ type twabotError struct {
 	BusinessID int64 `json:"business_id"`
 }
 
+// twabotFile is what became of the file of a message.
+type twabotFile struct {
+	MessageID string `json:"message_id"`
+	twabotMedia
+	MediaURL       string `json:"media_url,omitempty"`
+	FileSize       int64  `json:"file_size,omitempty"` // bytes
+	SHA256         string `json:"sha256,omitempty"`
+	Failure        string `json:"failure,omitempty"`
+	Reason         string `json:"reason,omitempty"`
+	CustomerPhone  string `json:"customer_phone,omitempty"`
+	CustomerName   string `json:"customer_name,omitempty"`
+	ConversationID int64  `json:"conversation_id,omitempty"`
+	BusinessID     int64  `json:"business_id"`
+}
+
 // twabotOperation is about a webhook, one of its deliveries, or a number that is silent.
 type twabotOperation struct {
 	WebhookID     int64  `json:"webhook_id,omitempty"`

@@ -29,6 +29,8 @@ var catalogue = [...]Type{
 	{Name: MessageReport, Description: "The status of a message that was sent: sent, delivered, read, played, or failed with the error.",
 		Aliases: []string{"message.status.updated"}, Field: "messages", Emitted: true},
 	{Name: AIReplied, Description: "The AI sent a message.", Emitted: true, Derived: true},
+	{Name: MediaReady, Description: "The file of a message is kept here, and its link works for as long as files are kept.", Emitted: true, Derived: true},
+	{Name: MediaFailed, Description: "The file of a message is not to be had: the platform no longer has it, it is too large, or of a kind that is refused.", Emitted: true, Derived: true},
 	{Name: ConversationCreated, Description: "The first message between a customer and a number; comes with it.", Emitted: true, Derived: true},
 	{Name: ConversationUpdated, Description: "Status, labels, note or assignee of a conversation changed, or its service window opened again.", Emitted: true, Derived: true},
 	{Name: ConversationControl, Description: "Another app or a person took over a conversation, or handed it back.", Field: "messaging_handovers", Emitted: true},

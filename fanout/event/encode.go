@@ -178,11 +178,26 @@ func (d *Data) write(o *object) {
 	if v := d.Delivery; v != nil {
 		o.object("delivery", func() { v.write(o) })
 	}
+	if f := d.File; f != nil {
+		o.object("file", func() { f.write(o) })
+	}
 	o.raw("previous", d.Previous)
 	o.text("field", d.Field, false)
 	o.raw("value", d.Value)
 	o.text("reason", d.Reason, false)
 	o.raw("raw", d.Raw)
+}
+
+func (f *File) write(o *object) {
+	o.text("media_id", f.MediaID, true)
+	o.text("message_id", f.MessageID, true)
+	o.text("kind", f.Kind, false)
+	o.text("mime_type", f.MimeType, false)
+	o.text("filename", f.Filename, false)
+	o.number("file_size", f.Size, false)
+	o.text("sha256", f.SHA256, false)
+	o.text("url", f.URL, false)
+	o.text("failure", f.Failure, false)
 }
 
 func (v *Conversation) write(o *object) {

@@ -53,6 +53,7 @@ type Data struct {
 	Broadcast    *Broadcast    `json:"broadcast,omitempty"`
 	Webhook      *Webhook      `json:"webhook,omitempty"`
 	Delivery     *Delivery     `json:"delivery,omitempty"`
+	File         *File         `json:"file,omitempty"`
 	// Previous holds, by name, what changed and what it was before: {"name":"Ada"}, {"status":"open"}. Only on events
 	// that tell of a change, and only where the gateway knew the value before.
 	Previous json.RawMessage `json:"previous,omitempty"`
@@ -139,7 +140,23 @@ type Media struct {
 	Caption  string `json:"caption,omitempty"`
 	Voice    bool   `json:"voice,omitempty"`
 	Animated bool   `json:"animated,omitempty"`
-	URL      string `json:"url,omitempty"` // upstream's own, dead after five minutes
+	// URL opens the file without a key for as long as files are kept. Where the gateway has no public address it is
+	// upstream's own, which wants the number's token and is dead after five minutes.
+	URL string `json:"url,omitempty"`
+}
+
+// File is what became of the file of a message.
+type File struct {
+	MediaID   string `json:"media_id"` // the platform's
+	MessageID string `json:"message_id"`
+	Kind      string `json:"kind,omitempty"` // image, video, audio, document, sticker
+	MimeType  string `json:"mime_type,omitempty"`
+	Filename  string `json:"filename,omitempty"`
+	Size      int64  `json:"file_size,omitempty"` // in bytes; only when it is kept
+	SHA256    string `json:"sha256,omitempty"`    // hex; likewise
+	URL       string `json:"url,omitempty"`       // opens it without a key; likewise, where the gateway has a public address
+	// Failure says why it is not to be had: gone, too_large, type_refused, type_differs or corrupt. Only on media.failed.
+	Failure string `json:"failure,omitempty"`
 }
 
 // Choice is the button or row that a customer chose: of a template (type button), or of an interactive message.

@@ -31,8 +31,20 @@ func sentRecipes() []recipe {
 		}},
 		{AIReplied, "", sent("ai", "origin=ai")},
 		{HistoryMessage, "", sampleHistory},
+		{MediaReady, "", func(s *sample) {
+			s.talk(3)
+			s.data.File = &File{MediaID: "900001", MessageID: s.wamid(), Kind: "image", MimeType: "image/jpeg", Size: 49664,
+				SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", URL: sampleLink}
+		}},
+		{MediaFailed, "", func(s *sample) {
+			s.talk(3)
+			s.data.File = &File{MediaID: "900005", MessageID: s.wamid(), Kind: "document", MimeType: "application/pdf", Filename: "quote.pdf", Failure: "type_refused"}
+			s.data.Reason = "The file is a program for Windows, whatever it calls itself; such files are not kept."
+		}},
 	}
 }
+
+const sampleLink = "https://wabagate.example.com/media/900001?token=AAAAAAAAAAFzYW1wbGUgb25seSE"
 
 const sampleTracking = "origin=broadcast;broadcast=89;template=november_offer;recipients=500"
 

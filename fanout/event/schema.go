@@ -73,6 +73,10 @@ func partsOf(t Type) parts {
 		always, sometimes = "message", "previous"
 	case MessageReport:
 		always, sometimes = "status", ""
+	case MediaReady:
+		always, sometimes = "file", ""
+	case MediaFailed:
+		always, sometimes = "file reason", ""
 	case ConversationCreated:
 		always, sometimes = common, "message"
 	case ConversationUpdated:
@@ -119,6 +123,7 @@ var descriptions = map[string]string{
 	"broadcast":    "The broadcast, and how far it is.",
 	"webhook":      "The webhook that this is about.",
 	"delivery":     "The delivery that this is about.",
+	"file":         "The file of a message, and what became of it.",
 	"previous":     "What changed, by name, and what it was before.",
 	"field":        "The field of the platform that brought it.",
 	"value":        "What the platform said, in its own shape.",

@@ -9,6 +9,9 @@ const (
 	MessageReport   = "message.report"
 	AIReplied       = "ai.replied"
 
+	MediaReady  = "media.ready"
+	MediaFailed = "media.failed"
+
 	ConversationCreated = "conversation.created"
 	ConversationUpdated = "conversation.updated"
 	ConversationControl = "conversation.control.updated"
