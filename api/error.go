@@ -25,6 +25,21 @@ type Error struct {
 	Field string `json:"field,omitempty"`
 	// RetryAfter is when another try makes sense; 0 for nothing to say.
 	RetryAfter time.Duration `json:"-"`
+	// Step is the one that failed of a request that takes several; Advice is what to do, where the message does not say it.
+	Step   string `json:"step,omitempty"`
+	Advice string `json:"advice,omitempty"`
+	// Platform is what WhatsApp or a provider said; nil where it was not asked.
+	Platform *platformJSON `json:"platform,omitempty"`
+	// All are the problems of a body that has more than one, this one among them.
+	All []*Error `json:"-"`
+}
+
+// platformJSON is an error in the words of WhatsApp or of a provider.
+type platformJSON struct {
+	Code    string `json:"code,omitempty"` // empty where it has none
+	Title   string `json:"title,omitempty"`
+	Details string `json:"details,omitempty"`
+	TraceID string `json:"trace_id,omitempty"` // which the platform's support asks for
 }
 
 func (e *Error) Error() string {
@@ -101,11 +116,14 @@ func ErrorHandler(log *slog.Logger) fiber.ErrorHandler {
 		if pagesErr == nil && wantsPage(c.Path(), c.Get(fiber.HeaderAccept)) {
 			return render(c, pages, e.Status, dashboard.Failure{Shell: dashboard.Shell{Title: strconv.Itoa(e.Status)}, Status: e.Status, Message: sentence(e)})
 		}
-		return reply(c, e.Status, map[string]*Error{"error": e})
+		return reply(c, e.Status, struct {
+			Error *Error   `json:"error"`
+			All   []*Error `json:"errors,omitempty"`
+		}{e, e.All})
 	}
 }
 
 // wantsPage tells a person's browser from a program.
 func wantsPage(path, accept string) bool {
-	return strings.Contains(accept, "text/html") && !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/monitor/api/")
+	return strings.Contains(accept, "text/html") && !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/v1/") && !strings.HasPrefix(path, "/monitor/api/")
 }

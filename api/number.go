@@ -9,12 +9,14 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"wabagate/fanout/event"
+	"wabagate/gateway/line"
 	"wabagate/models"
 )
 
 func (s *Server) registerNumbers(r fiber.Router) {
 	r.Get("/numbers", s.client(s.handleNumberList))
 	r.Post("/numbers", s.client(s.handleNumberCreate))
+	s.registerLines(r)
 }
 
 type numberJSON struct {
@@ -44,15 +46,20 @@ func (s *Server) handleNumberList(c *fiber.Ctx, who caller) error {
 	return reply(c, http.StatusOK, map[string][]numberJSON{"numbers": list})
 }
 
-// handleNumberCreate connects a number. Whose number it is cannot be checked here, and whoever claims it gets its
-// messages, so it takes an operator.
+// handleNumberCreate connects a number. Whoever claims one gets its messages, so it takes either a token that the platform
+// confirms for the number, or an operator.
 func (s *Server) handleNumberCreate(c *fiber.Ctx, who caller) error {
-	if who.User == nil || !who.User.IsOperator {
-		return &Error{Status: http.StatusForbidden, Code: "operators_only", Message: "an operator connects numbers; ask yours, or use wabagate admin number"}
-	}
-	n, err := parseNumber(c.Request().Body())
+	n, connection, err := parseNumber(c.Request().Body())
 	if err != nil {
 		return err
+	}
+	operator := who.User != nil && who.User.IsOperator
+	if connection.given {
+		return s.connect(c, who, operator, n, connection.value)
+	}
+	if !operator {
+		return &Error{Status: http.StatusForbidden, Code: "operators_only", Message: "without its token an operator connects a number; send token and waba_id, which prove that it is yours, " +
+			"ask your operator, or use wabagate admin number"}
 	}
 	n.BusinessID = who.Business
 	if n, err = s.store.CreateNumber(c.UserContext(), n); err != nil {
@@ -65,26 +72,36 @@ func (s *Server) handleNumberCreate(c *fiber.Ctx, who caller) error {
 	}{n.ID, "Number connected."})
 }
 
-// parseNumber reads a number to connect.
-func parseNumber(body []byte) (models.Number, error) {
-	o := parseObject(body, "phone_number_id", "display_phone_number", "waba_id", "name")
+// connection is what a request says of the way to a number.
+type connection struct {
+	token, appSecret                   models.Secret
+	style, base, version, app, appMeta string
+	override                           bool
+	rate                               int
+}
+
+// parseNumber reads a number to connect. The connection is not given in a request that has nothing but the number.
+func parseNumber(body []byte) (models.Number, maybe[connection], error) {
+	var no maybe[connection]
+	o := parseObject(body, "phone_number_id", "display_phone_number", "waba_id", "name", "token", "style", "base_url", "version", "app", "app_id", "app_secret", "override", "rate")
 	id, display := member[string](o, "phone_number_id", "text of digits"), member[string](o, "display_phone_number", "text")
 	waba, name := member[string](o, "waba_id", "text of digits"), member[string](o, "name", "text")
-	if o.err != nil {
-		return models.Number{}, o.err
+	how, err := parseConnection(o)
+	if err != nil {
+		return models.Number{}, no, err
 	}
 	n := models.Number{PhoneNumberID: id.value, Display: digitsOf(display.value), WABAID: waba.value, Name: strings.TrimSpace(name.value)}
 	switch {
-	case n.PhoneNumberID == "":
-		return n, invalid("phone_number_id", codeRequired, "is required")
+	case n.PhoneNumberID == "" && how.value.style != line.Style360dialog: // where the key says it
+		return n, no, invalid("phone_number_id", codeRequired, "is required")
 	case !allDigits(n.PhoneNumberID) || len(n.PhoneNumberID) > 32:
-		return n, invalid("phone_number_id", codeInvalid, "must be the platform's id of the number: digits only")
+		return n, no, invalid("phone_number_id", codeInvalid, "must be the platform's id of the number: digits only")
 	case display.value != "" && (len(n.Display) < 5 || len(n.Display) > 15):
-		return n, invalid("display_phone_number", codeInvalid, "must be a phone number with country code, such as +1 555 010 0200")
+		return n, no, invalid("display_phone_number", codeInvalid, "must be a phone number with country code, such as +1 555 010 0200")
 	case !allDigits(n.WABAID) || len(n.WABAID) > 32:
-		return n, invalid("waba_id", codeInvalid, "must be the platform's id of the account: digits only")
+		return n, no, invalid("waba_id", codeInvalid, "must be the platform's id of the account: digits only")
 	}
-	return n, checkText("name", n.Name, false, maxName)
+	return n, how, checkText("name", n.Name, false, maxName)
 }
 
 func allDigits(text string) bool {

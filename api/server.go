@@ -58,6 +58,9 @@ type Options struct {
 	Refuge Refuge
 	// Guard judges the URLs of webhooks.
 	Guard *deliver.Guard
+	// Sending takes what numbers are to send, and Lines connects them; without one of them its routes answer 501.
+	Sending Sending
+	Lines   Lines
 	// Queues and Circuits are shown to operators and owners; nil leaves what they know out.
 	Queues   Queues
 	Circuits Circuits
@@ -99,6 +102,8 @@ type Server struct {
 	queue     Enqueuer
 	refuge    Refuge // nil: none
 	guard     *deliver.Guard
+	sending   Sending // nil: none
+	lines     Lines   // nil: none
 	queues    Queues
 	circuits  Circuits
 	ready     func(ctx context.Context) error
@@ -117,6 +122,8 @@ type Server struct {
 	logins  *limiter
 	hashing chan struct{}
 	bins    *bins
+	// configuring keeps two requests of this process from making two webhooks of a number that has one.
+	configuring sync.Mutex
 
 	streams   chan struct{} // a place for each live inspector
 	waiting   chan struct{} // a place for each pull that waits
@@ -139,7 +146,7 @@ func New(o Options) (*Server, error) {
 		o.Now = time.Now
 	}
 	s := &Server{store: o.Store, directory: o.Directory, courier: o.Courier, recorder: o.Recorder, queue: o.Queue, refuge: o.Refuge, guard: o.Guard, queues: o.Queues,
-		circuits: o.Circuits, ready: o.Ready,
+		circuits: o.Circuits, ready: o.Ready, sending: o.Sending, lines: o.Lines,
 		log: o.Log.With("component", "api"), now: o.Now, publicURL: strings.TrimSuffix(o.PublicURL, "/"), secure: o.SecureCookies,
 		registry: o.Registry, token: o.MetricsToken, keys: &keyCache{store: o.Store, now: o.Now}, logins: newLimiter(o.Now),
 		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},
@@ -185,7 +192,9 @@ func (s *Server) Register(app *fiber.App) {
 	s.registerOrders(client)
 	s.registerBroadcasts(client)
 	s.registerKeys(client)
+	s.registerKeyRegeneration(client)
 
+	s.registerNumberAPI(app.Group("/v1"))
 	s.registerInspector(app)
 	s.registerPages(app)
 }

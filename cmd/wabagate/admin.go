@@ -17,7 +17,7 @@ import (
 
 func adminCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "admin", Short: "Create businesses, users, apps, numbers and keys from a shell; rotate what protects secrets"}
-	cmd.AddCommand(bootstrapCommand(), adminBusiness(), adminUser(), adminPassword(), adminApp(), adminAppSecret(), adminNumber(), adminKey(), adminRotateKeys(), adminList())
+	cmd.AddCommand(bootstrapCommand(), adminBusiness(), adminUser(), adminPassword(), adminApp(), adminAppSecret(), adminNumber(), adminConnect(), adminKey(), adminRotateKeys(), adminList())
 	return cmd
 }
 
@@ -237,26 +237,6 @@ func adminAppSecret() *cobra.Command {
 	}}
 	cmd.Flags().StringVar(&add, "add", "", "one more valid secret")
 	cmd.Flags().BoolVar(&dropOld, "drop-old", false, "leave only the newest secret valid")
-	return cmd
-}
-
-func adminNumber() *cobra.Command {
-	var business int64
-	n := models.Number{}
-	cmd := &cobra.Command{Use: "number PHONE_NUMBER_ID", Short: "Connect a number; callbacks kept for it are processed", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		return withStore(cmd.Context(), func(s *models.Store) error {
-			if _, err := s.Business(cmd.Context(), business); err != nil {
-				return err
-			}
-			n.BusinessID, n.PhoneNumberID, n.Display = business, args[0], digits(n.Display)
-			made, err := s.CreateNumber(cmd.Context(), n)
-			return say(cmd.OutOrStdout(), err, "number %d", made.ID)
-		})
-	}}
-	cmd.Flags().Int64Var(&business, "business", 0, "id of the business")
-	cmd.Flags().StringVar(&n.Display, "display-number", "", "the number itself")
-	cmd.Flags().StringVar(&n.WABAID, "waba-id", "", "the WhatsApp business account")
-	cmd.Flags().StringVar(&n.Name, "name", "", "what people call it")
 	return cmd
 }
 

@@ -20,7 +20,7 @@ const (
 	checkEvery = 15 * time.Minute
 	// checkSpread is by how much that differs from number to number and time to time, so that they do not all come at once.
 	checkSpread = 3 * time.Minute
-	// checkTimeout bounds one check, and checksAtOnce how many run.
+	// checkTimeout is how long an upstream may take for the answers of one check, and checksAtOnce how many checks run.
 	checkTimeout = time.Minute
 	checksAtOnce = 4
 	// lookEvery is how often it is looked for numbers whose turn it is.
@@ -38,7 +38,7 @@ func (l *Lines) Check(ctx context.Context, n models.Number) (models.UpstreamHeal
 		return models.UpstreamHealth{}, err
 	}
 	h := l.look(ctx, n, u)
-	if err := ctx.Err(); err != nil { // what was found is that we ran out of time
+	if err := ctx.Err(); err != nil { // what was found is that we were stopped
 		return h, err
 	}
 	if now, err := l.o.Store.UpstreamOf(ctx, n.ID); err == nil && now.Token != u.Token { // replaced while we looked at the old one
@@ -106,9 +106,7 @@ func (l *Lines) round(ctx context.Context) error {
 		}
 		wg.Go(func() {
 			defer func() { <-places }()
-			checking, cancel := context.WithTimeout(ctx, checkTimeout)
-			defer cancel()
-			if _, err := l.Check(checking, n); err != nil && ctx.Err() == nil && !errors.Is(err, models.ErrNotFound) {
+			if _, err := l.Check(ctx, n); err != nil && ctx.Err() == nil && !errors.Is(err, models.ErrNotFound) {
 				l.o.Log.Warn("number not checked", "number_id", n.ID, "error", err)
 			}
 		})
@@ -129,6 +127,8 @@ func due(numberID int64, checked, now time.Time) bool {
 
 // look asks an upstream about a number. What cannot be asked is the trouble.
 func (l *Lines) look(ctx context.Context, n models.Number, u models.Upstream) models.UpstreamHealth {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
 	ask := l.lookProvider
 	if u.Style == StyleCloud {
 		ask = l.lookCloud

@@ -82,9 +82,9 @@ func (l *Lines) examineToken(ctx context.Context, e *examined, guessed bool) err
 	case err != nil:
 		return nil
 	case !t.Valid:
-		return &Trouble{Step: StepToken, Field: "token", Message: strings.TrimSpace("The platform says that the token is not valid. " + t.Problem), Advice: adviceToken[190]}
+		return &Trouble{Step: StepToken, Field: "token", Message: "The platform says that the token is not valid: " + cmp.Or(strings.TrimSuffix(t.Problem, "."), "it does not say why") + ".", Advice: adviceToken[190]}
 	case a.AppID != "" && t.AppID != "" && t.AppID != a.AppID:
-		return &Trouble{Step: StepApp, Field: "app_id", Message: fmt.Sprintf("The token was made for the app %s (%s), not for %s.", t.AppID, t.Application, a.AppID),
+		return &Trouble{Step: StepApp, Field: "app_id", Message: fmt.Sprintf("The token was made for the app %s, not for %s.", strings.TrimSpace(t.AppID+" "+t.Application), a.AppID),
 			Advice: "Give the id of the token's own app, or a token of this one."}
 	}
 	e.token, e.told, e.account.AppID = t, true, t.AppID

@@ -195,7 +195,11 @@ func (l *Lines) change(ctx context.Context, businessID, numberID int64, change f
 		return u, err
 	}
 	change(&u)
-	return u, l.o.Store.SetUpstream(ctx, businessID, u)
+	checked := u.Checked
+	u.Checked = models.UpstreamHealth{} // a check may be at work on it; what is kept stays
+	err = l.o.Store.SetUpstream(ctx, businessID, u)
+	u.Checked = checked
+	return u, err
 }
 
 // Disconnect forgets the token of a business's number: nothing is sent any more, what comes is received as before.
@@ -231,7 +235,7 @@ func (l *Lines) claim(businessID int64, r Request, proven bool) (models.Number, 
 	n, known := l.o.Directory.Routes().Numbers[r.PhoneNumberID]
 	switch {
 	case known && n.BusinessID != businessID:
-		return n, &Trouble{Step: StepClaim, Field: "phone_number_id", Message: "The number is connected to another business of this gateway.",
+		return n, &Trouble{Step: StepClaim, Taken: true, Field: "phone_number_id", Message: "The number is connected to another business of this gateway.",
 			Advice: "Ask the operator which business it belongs to."}
 	case known || proven || r.Operator:
 		return n, nil
@@ -253,7 +257,7 @@ func (l *Lines) keep(ctx context.Context, n models.Number, u models.Upstream) (C
 		}
 	}
 	if errors.Is(err, models.ErrConflict) { // somebody connected it in this very moment
-		return c, &Trouble{Step: StepClaim, Field: "phone_number_id", Message: "The number was connected by somebody else just now.", Advice: "Look at your list of numbers."}
+		return c, &Trouble{Step: StepClaim, Taken: true, Field: "phone_number_id", Message: "The number was connected by somebody else just now.", Advice: "Look at your list of numbers."}
 	}
 	if err != nil {
 		return c, err

@@ -37,6 +37,7 @@ type Trouble struct {
 	Answer *graph.Error
 	// Unreached says that the upstream gave no answer, or had a problem of its own: the same may work later.
 	Unreached bool
+	Taken     bool // the number is connected to another business
 }
 
 func (t *Trouble) Error() string { return string(t.Step) + ": " + t.Text() }
@@ -70,14 +71,15 @@ func failed(step Step, field, what string, err error, advice map[int]string, sec
 
 func (t *Trouble) unanswered(what string, err error) *Trouble {
 	if errors.Is(err, graph.ErrAccount) {
-		t.Message, t.Advice = what+": "+err.Error()+".", "Correct what was given."
+		_, why, _ := strings.Cut(err.Error(), graph.ErrAccount.Error()+": ")
+		t.Message, t.Advice = what+": "+why+".", "Correct what was given."
 		return t
 	}
 	var transport *graph.TransportError
 	t.Unreached = true
 	t.Message, t.Advice = what+": no answer came.", "Try again; if it goes on, see whether the gateway reaches the address."
 	if errors.As(err, &transport) {
-		t.Message = fmt.Sprintf("%s: %v.", what, transport.Err)
+		t.Message = fmt.Sprintf("%s: no answer came (%v).", what, transport.Err)
 	}
 	return t
 }
@@ -94,7 +96,7 @@ func said(e *graph.Error) string {
 	case e.Status/100 == 2:
 		return text
 	}
-	return fmt.Sprintf("the answer is %d %s, %s", e.Status, http.StatusText(e.Status), text)
+	return fmt.Sprintf("status %d %s, %s", e.Status, http.StatusText(e.Status), text)
 }
 
 func hide(text string, secrets []string) string {

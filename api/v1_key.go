@@ -1,0 +1,73 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/gofiber/fiber/v2"
+
+	"wabagate/models"
+)
+
+func (s *Server) registerKeyRegeneration(r fiber.Router) {
+	r.Post("/keys/:id<int>/regenerate", s.client(s.handleKeyRegenerate))
+}
+
+// handleKeyRegenerate puts a new key in the place of one, which ends. As at providers of the On-Premises style the webhook
+// that was set with a number's key goes with it: whoever had the key may have sent the callbacks elsewhere.
+func (s *Server) handleKeyRegenerate(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	if o := parseObject(c.Request().Body()); o.err != nil {
+		return o.err
+	}
+	ctx := c.UserContext()
+	ks, err := s.store.APIKeys(ctx, who.Business)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(ks, func(k models.APIKey) bool { return k.ID == id })
+	if i < 0 {
+		return fmt.Errorf("key %d: %w", id, models.ErrNotFound)
+	}
+	old := ks[i]
+	// The old one goes first: should anything fail after that, there is one key less and not one more.
+	if err := s.store.DeleteAPIKey(ctx, who.Business, id); err != nil {
+		return err
+	}
+	s.keys.forget()
+	removed, err := s.dropConfigsOf(c, who, old)
+	if err != nil {
+		return err
+	}
+	k, token, err := s.store.CreateAPIKey(ctx, who.Business, old.NumberID, old.Name)
+	if err != nil {
+		return err
+	}
+	said := "Key made anew. It is shown this once, and the one before has ended."
+	if removed {
+		said += " The number's webhook went with it: set it again with POST /v1/configs/webhook."
+	}
+	return reply(c, http.StatusOK, struct {
+		ID      int64  `json:"id"`
+		Message string `json:"message"`
+		Key     string `json:"key"`
+	}{k.ID, said, token.Text()})
+}
+
+// dropConfigsOf removes the webhook that was set with a number's key, and says whether there was one.
+func (s *Server) dropConfigsOf(c *fiber.Ctx, who caller, k models.APIKey) (bool, error) {
+	if k.NumberID == nil {
+		return false, nil
+	}
+	s.configuring.Lock()
+	defer s.configuring.Unlock()
+	found, err := s.configs(c.UserContext(), numberCaller{who.Business, *k.NumberID})
+	if err != nil {
+		return false, err
+	}
+	return len(found) > 0, s.dropConfigs(c.UserContext(), found)
+}
