@@ -3,6 +3,7 @@ package models
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"slices"
 	"time"
 )
@@ -64,29 +65,41 @@ func findBroadcasts(ctx context.Context, board noticeboard, refs []BroadcastRef)
 
 func (b *Broadcast) key() broadcastKey { return broadcastKey{b.BusinessID, b.Reference} }
 
-const broadcastColumns = `b.id, b.business_id, b.number_id, b.reference, b.name, b.template_name, b.total, b.sent, b.delivered, b.read, b.failed,
+const broadcastColumns = `b.id, b.business_id, b.number_id, b.reference, b.name, b.template_name, b.total, b.sent, b.delivered, b.read, b.failed, b.failures,
 	b.started_at, b.updated_at, b.progress_at, b.completed_at`
 
 // broadcastScan receives a row of broadcastColumns.
 type broadcastScan struct {
 	b                       Broadcast
+	failures                string
 	progressAt, completedAt *time.Time
 }
 
 func (s *broadcastScan) dest() []any {
 	b := &s.b
-	return []any{&b.ID, &b.BusinessID, &b.NumberID, &b.Reference, &b.Name, &b.TemplateName, &b.Total, &b.Sent, &b.Delivered, &b.Read, &b.Failed,
+	return []any{&b.ID, &b.BusinessID, &b.NumberID, &b.Reference, &b.Name, &b.TemplateName, &b.Total, &b.Sent, &b.Delivered, &b.Read, &b.Failed, &s.failures,
 		&b.StartedAt, &b.UpdatedAt, &s.progressAt, &s.completedAt}
 }
 
 func (s *broadcastScan) broadcast() *Broadcast {
 	b := s.b
+	b.Failures = nil
+	_ = json.Unmarshal([]byte(s.failures), &b.Failures) // our own encoding
 	b.ProgressAt, b.CompletedAt = timeOrZero(s.progressAt), timeOrZero(s.completedAt)
 	return &b
 }
 
 // values are the columns of a broadcast but its id, in the order of broadcastColumns.
 func (b *Broadcast) values() []any {
-	return []any{b.BusinessID, b.NumberID, b.Reference, b.Name, b.TemplateName, b.Total, b.Sent, b.Delivered, b.Read, b.Failed,
+	return []any{b.BusinessID, b.NumberID, b.Reference, b.Name, b.TemplateName, b.Total, b.Sent, b.Delivered, b.Read, b.Failed, encodeCounts(b.Failures),
 		b.StartedAt, b.UpdatedAt, momentOrNil(b.ProgressAt), momentOrNil(b.CompletedAt)}
+}
+
+// encodeCounts is what a column has for counts; none are {}.
+func encodeCounts(counts map[string]int64) string {
+	if len(counts) == 0 {
+		return "{}"
+	}
+	text, _ := json.Marshal(counts) // numbers always marshal
+	return string(text)
 }

@@ -154,6 +154,7 @@ func (s *Store) beginErasure(ctx context.Context, businessID, contactID int64, b
 		e.exec("conversations", "UPDATE conversations SET note = '', labels = '[]' WHERE contact_id IN ?", names.Contacts)
 		e.exec("orders", "UPDATE orders SET wamid = '', text = '', items = NULL, payment = NULL WHERE business_id = ? AND conversation_id IN (SELECT id FROM conversations WHERE contact_id IN ?)", businessID, names.Contacts)
 		e.media("conversation_id IN (SELECT id FROM conversations WHERE contact_id IN ?)", names.Contacts)
+		s.eraseRecipients(&e, businessID, names)
 		row.LastID = s.NextID()
 		return e.keep(&row, names)
 	})

@@ -94,14 +94,14 @@ func (t *postgresTranslation) findBroadcasts(ctx context.Context, keys []broadca
 func (t *postgresTranslation) makeBroadcasts(ctx context.Context, made []*Broadcast) error {
 	var b pgx.Batch
 	for _, v := range made {
-		b.Queue(`INSERT INTO broadcasts (business_id, number_id, reference, name, template_name, total, sent, delivered, read, failed,
+		b.Queue(`INSERT INTO broadcasts (business_id, number_id, reference, name, template_name, total, sent, delivered, read, failed, failures,
 				started_at, updated_at, progress_at, completed_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING RETURNING id`, v.values()...).QueryRow(scanMade(&v.ID))
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING RETURNING id`, v.values()...).QueryRow(scanMade(&v.ID))
 	}
 	return t.tx.SendBatch(ctx, &b).Close()
 }
 
 func queueBroadcast(b *pgx.Batch, v *Broadcast) {
 	b.Queue(`UPDATE broadcasts SET business_id = $2, number_id = $3, reference = $4, name = $5, template_name = $6, total = $7, sent = $8, delivered = $9,
-		read = $10, failed = $11, started_at = $12, updated_at = $13, progress_at = $14, completed_at = $15 WHERE id = $1`, append([]any{v.ID}, v.values()...)...)
+		read = $10, failed = $11, failures = $12, started_at = $13, updated_at = $14, progress_at = $15, completed_at = $16 WHERE id = $1`, append([]any{v.ID}, v.values()...)...)
 }

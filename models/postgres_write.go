@@ -29,6 +29,7 @@ func (t *postgresTranslation) Write(ctx context.Context, c Changes) error {
 	for i := range c.Broadcasts {
 		queueBroadcast(&b, &c.Broadcasts[i])
 	}
+	queueOptOuts(&b, c.OptOuts)
 	t.queueEvents(&b, c.Events, c.Deliveries)
 	queueDigests(&b, c.Digests)
 	queueWork(&b, c.Work)

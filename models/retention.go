@@ -110,6 +110,8 @@ func (s *Store) Maintain(ctx context.Context, now time.Time, r Retention) (Maint
 	}{
 		{"inspections WHERE id IN (SELECT id FROM inspections WHERE id < ? ORDER BY id LIMIT ?)", []any{FirstID(now.Add(-inspectionsFor)), rowsAtOnce}},
 		{"sends WHERE id IN (SELECT id FROM sends WHERE id < ? AND settled_at < ? ORDER BY id LIMIT ?)", []any{FirstID(c.messages), moment(c.messages), rowsAtOnce}},
+		{`broadcast_recipients WHERE (broadcast_id, place) IN (SELECT r.broadcast_id, r.place FROM broadcast_plans p JOIN broadcast_recipients r ON r.broadcast_id = p.broadcast_id
+			WHERE p.finished_at < ? LIMIT ?)`, []any{moment(c.messages), rowsAtOnce}},
 		{"sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE expires_at <= ? LIMIT ?)", []any{moment(now), rowsAtOnce}},
 	} {
 		for more := err == nil && !m.Busy; more; {

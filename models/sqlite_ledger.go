@@ -85,8 +85,8 @@ func (t *sqliteTranslation) findBroadcasts(ctx context.Context, keys []broadcast
 
 func (t *sqliteTranslation) makeBroadcasts(ctx context.Context, made []*Broadcast) error {
 	for _, b := range made {
-		if _, err := t.s.row(ctx, `INSERT INTO broadcasts (business_id, number_id, reference, name, template_name, total, sent, delivered, read, failed,
-			started_at, updated_at, progress_at, completed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`, b.values(), &b.ID); err != nil {
+		if _, err := t.s.row(ctx, `INSERT INTO broadcasts (business_id, number_id, reference, name, template_name, total, sent, delivered, read, failed, failures,
+			started_at, updated_at, progress_at, completed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`, b.values(), &b.ID); err != nil {
 			return err
 		}
 	}
@@ -95,6 +95,6 @@ func (t *sqliteTranslation) makeBroadcasts(ctx context.Context, made []*Broadcas
 
 func (t *sqliteTranslation) writeBroadcast(ctx context.Context, b *Broadcast) error {
 	_, err := t.s.exec(ctx, `UPDATE broadcasts SET business_id = ?, number_id = ?, reference = ?, name = ?, template_name = ?, total = ?, sent = ?, delivered = ?,
-		read = ?, failed = ?, started_at = ?, updated_at = ?, progress_at = ?, completed_at = ? WHERE id = ?`, append(b.values(), b.ID)...)
+		read = ?, failed = ?, failures = ?, started_at = ?, updated_at = ?, progress_at = ?, completed_at = ? WHERE id = ?`, append(b.values(), b.ID)...)
 	return err
 }

@@ -178,7 +178,7 @@ func (t *sqliteTranslation) Messages(ctx context.Context, refs []MessageRef) (ma
 }
 
 func (t *sqliteTranslation) Write(ctx context.Context, c Changes) error {
-	for _, write := range []func(context.Context, Changes) error{t.writeParked, t.writePeople, t.writeMessages, t.writeMedia, t.writeTrade, t.writeEvents} {
+	for _, write := range []func(context.Context, Changes) error{t.writeParked, t.writePeople, t.writeMessages, t.writeMedia, t.writeTrade, t.writeOptOuts, t.writeEvents} {
 		if err := write(ctx, c); err != nil {
 			return err
 		}

@@ -187,9 +187,11 @@ type Broadcast struct {
 	Reference, Name, TemplateName string
 	Total                         int64 // recipients; 0: not known
 	Sent, Delivered, Read, Failed int64
-	StartedAt, UpdatedAt          time.Time
-	ProgressAt                    time.Time // when broadcast.progress was last told
-	CompletedAt                   time.Time // zero: running
+	// Failures counts those that failed by the code of the platform's error; "" is of those that came without one.
+	Failures             map[string]int64 `gorm:"serializer:json"`
+	StartedAt, UpdatedAt time.Time
+	ProgressAt           time.Time // when broadcast.progress was last told
+	CompletedAt          time.Time // zero: running
 }
 
 // Digest is the conversation so far as an event's receiver is to see it, kept so that every attempt tells the same.
@@ -255,6 +257,7 @@ type Changes struct {
 	Orders     []Order // those that changed, whole
 	Broadcasts []Broadcast
 	Digests    []Digest // of events that are really inserted
+	OptOuts    []OptOut // of one name the last counts
 	// Sends are changed to what a status or the gateway's own callback told of them, by the rule of SettleSends.
 	Sends      []SendResult
 	Events     []Event

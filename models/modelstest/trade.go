@@ -122,6 +122,7 @@ func testBroadcasts(_ *testing.T, w *world) {
 	want.ID, want.BusinessID, want.Reference = found[0].ID, w.business, "89"
 	w.equal("found", *w.broadcasts(ref("89", true))[0], want)
 	want.Sent, want.Delivered, want.Read, want.Failed, want.ProgressAt, want.CompletedAt = 1, 2, 3, 4, second(2), second(3)
+	want.Failures = map[string]int64{"131026": 3, "": 1}
 	w.write(models.Changes{Broadcasts: []models.Broadcast{want}})
 	w.equal("changed", *w.broadcasts(ref("89", false))[0], want)
 	got, err := w.BroadcastByID(w.ctx, w.business, want.ID)
