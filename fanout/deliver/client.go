@@ -113,17 +113,19 @@ func (c *Client) dial(addr string) (net.Conn, error) {
 	deadline := time.Now().Add(connectTimeout)
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
-	var conn net.Conn
-	var err error
-	if c.options.Proxy != nil {
-		conn, err = dialProxy(ctx, c.options.Proxy, c.guard, addr)
-	} else {
-		conn, err = c.guard.Dial(ctx, addr)
-	}
+	conn, err := connectTo(ctx, c.guard, c.options.Proxy, addr)
 	if err != nil {
 		return nil, err
 	}
 	return conn, conn.SetReadDeadline(deadline)
+}
+
+// connectTo goes to an address that the guard lets pass, through the proxy if there is one.
+func connectTo(ctx context.Context, g *Guard, proxy *url.URL, addr string) (net.Conn, error) {
+	if proxy != nil {
+		return dialProxy(ctx, proxy, g, addr)
+	}
+	return g.Dial(ctx, addr)
 }
 
 // clientOf is the client whose connections show a certificate.
