@@ -35,6 +35,7 @@ type App struct {
 	directory *models.Directory
 	http      *fiber.App
 	worker    *fanout.Worker
+	outbound  *outbound // of a worker
 	listener  net.Listener
 	refuge    *gateway.RedisRefuge
 	redis     redis.UniversalClient
@@ -122,6 +123,11 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		recorder = fanout.NewRecorder(a.store, a.directory, subs, queue, courier, log, metrics, a.store.Now)
 	}
 
+	leads := func() bool { return false }
+	out, err := a.newOutbound(guard, queue, func() bool { return leads() }, registry)
+	if err != nil {
+		return nil, err
+	}
 	var next gateway.Next
 	if cfg.Roles.Worker {
 		depth := int64(0)
@@ -131,11 +137,13 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		translator := fanout.NewTranslator(recorder, log)
 		next = translator
 		reconciler := fanout.NewReconciler(a.store, queue, a.redis, workerName(), depth, lanes.SetWorkers, log, metrics)
+		leads = reconciler.Leads
 		keeper := fanout.NewKeeper(fanout.KeeperOptions{Store: a.store, Courier: courier, News: recorder, Queue: queue, Routes: a.directory, Retention: cfg.Retention, Leads: reconciler.Leads, Log: log, Now: a.store.Now})
-		a.worker, err = fanout.NewWorker(fanout.WorkerOptions{Translators: cfg.Translators, Couriers: cfg.Couriers, Grace: cfg.Grace}, dial, bell, layout, translator, courier, reconciler, keeper, log)
+		a.worker, err = fanout.NewWorker(fanout.WorkerOptions{Translators: cfg.Translators, Couriers: cfg.Couriers, Send: out.sender.Do, Grace: cfg.Grace}, dial, bell, layout, translator, courier, reconciler, keeper, log)
 		if err != nil {
 			return nil, err
 		}
+		a.outbound = out
 		a.wg.Go(func() { bell.Listen(a.background, a.redis) })
 		if err := a.registerQueueMetrics(registry, dial); err != nil {
 			return nil, err
@@ -167,7 +175,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	}
 	server, err := api.New(api.Options{
 		Refuge: waiting, Queues: queue, Circuits: breaker,
-		Store: a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Registry: registry,
+		Store: a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Sending: out.sender, Lines: out.lines, Registry: registry,
 		MonitorRedis: func() redis.UniversalClient { c, _ := dial(); return c },
 		Ready:        a.ready, PublicURL: cfg.PublicURL, MetricsToken: cfg.MetricsToken, SecureCookies: strings.HasPrefix(cfg.PublicURL, "https://"), Log: log,
 	})
@@ -307,6 +315,7 @@ func (a *App) Start() (<-chan error, error) {
 		if err := a.worker.Start(); err != nil {
 			return nil, err
 		}
+		a.workOutbound(a.outbound)
 	}
 	var err error
 	if a.listener, err = net.Listen("tcp", net.JoinHostPort(a.cfg.Host, strconv.Itoa(a.cfg.Port))); err != nil {
@@ -334,6 +343,7 @@ func (a *App) Stop() {
 			}
 		}
 		if a.worker != nil && a.listener != nil {
+			a.outbound.sender.Close() // what waits for its turn to be sent is given back
 			a.worker.Stop()
 		}
 		a.cancel()

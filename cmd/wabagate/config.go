@@ -46,6 +46,10 @@ type Config struct {
 	Retention         models.Retention
 	// Proxy is what deliveries go out through; nil: directly.
 	Proxy *url.URL
+	// GraphURL and Dialog360URL take the place of the platform's and of 360dialog's addresses; empty: the real ones.
+	GraphURL, Dialog360URL string
+	// Undecided is how long a status is waited for when it is not known whether the platform took a message; 0: the sender's own.
+	Undecided time.Duration
 	// Profile is where a CPU profile goes; set by wabagate bench --profile only.
 	Profile string
 }
@@ -128,13 +132,9 @@ func settings() []setting {
 			c.PreviousMasterKey = models.Secret(v)
 			return nil
 		}},
-		{"WABAGATE_PUBLIC_URL", "http://localhost:PORT", "how people reach the gateway; https makes cookies secure", func(c *Config, v string) error {
-			u, err := url.Parse(v)
-			if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-				return fmt.Errorf("is not an address such as https://gateway.example.com")
-			}
-			c.PublicURL = strings.TrimSuffix(v, "/")
-			return nil
+		{"WABAGATE_PUBLIC_URL", "http://localhost:PORT", "how people reach the gateway; https makes cookies secure", func(c *Config, v string) (err error) {
+			c.PublicURL, err = address(v)
+			return err
 		}},
 		{"WABAGATE_METRICS_TOKEN", "/metrics is open", "`/metrics` needs this bearer token", func(c *Config, v string) error { c.MetricsToken = models.Secret(v); return nil }},
 		{"WABAGATE_LOG_LEVEL", "info", "debug, info, warn or error; debug has a line for every attempt", func(c *Config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
@@ -170,6 +170,18 @@ func settings() []setting {
 			c.Proxy, err = deliver.ParseProxy(v)
 			return err
 		}},
+		{"WABAGATE_GRAPH_URL", "https://graph.facebook.com", "the platform's API for numbers that name no other address: a simulated platform, or a relay", func(c *Config, v string) (err error) {
+			c.GraphURL, err = address(v)
+			return err
+		}},
+		{"WABAGATE_360DIALOG_URL", "https://waba-v2.360dialog.io", "the same for numbers at 360dialog", func(c *Config, v string) (err error) {
+			c.Dialog360URL, err = address(v)
+			return err
+		}},
+		{"WABAGATE_SEND_UNDECIDED", "10m", "how long a status is waited for when the platform's answer to a message was lost, before the message is sent a second and last time", func(c *Config, v string) (err error) {
+			c.Undecided, err = duration(v, time.Second)
+			return err
+		}},
 		{"WABAGATE_QUEUE_SPREAD", "1; 4 on a Redis Cluster", "queues of each kind, so that the nodes of a Redis Cluster share them; the same for every process", func(c *Config, v string) (err error) {
 			c.QueueSpread, err = number(v, 1, 64)
 			return err
@@ -180,6 +192,15 @@ func settings() []setting {
 			return err
 		}},
 	}
+}
+
+// address reads one of HTTP, without a slash at its end.
+func address(v string) (string, error) {
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return "", fmt.Errorf("is not an address such as https://gateway.example.com")
+	}
+	return strings.TrimSuffix(v, "/"), nil
 }
 
 // loadConfig reads an environment as os.Environ gives it. An unknown WABAGATE_ key or a malformed value is an error of
