@@ -256,6 +256,7 @@ func (a *App) registerBacklog(r prometheus.Registerer) {
 	}
 	gauge("wabagate_backlog_callback_groups", "Groups of callbacks accepted and not yet translated; -1 while the database is away.", func(b models.Backlog) float64 { return float64(b.Callbacks) })
 	gauge("wabagate_backlog_delivery_groups", "Groups of deliveries unfinished, retries included; -1 while the database is away.", func(b models.Backlog) float64 { return float64(b.Deliveries) })
+	gauge("wabagate_backlog_send_groups", "Groups of messages waiting to be sent, those for later included; -1 while the database is away.", func(b models.Backlog) float64 { return float64(b.Sends) })
 	gauge("wabagate_backlog_oldest_seconds", "How long the oldest unfinished work is overdue.", func(b models.Backlog) float64 {
 		if b.OldestDue.IsZero() {
 			return 0

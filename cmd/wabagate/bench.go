@@ -27,6 +27,9 @@ With --fairness it measures what others' trouble costs, on 100 numbers with a we
 alone; beside the statuses of a broadcast to 20,000; and beside the same with one webhook dead and one that takes 2 s to
 answer. The three take turns, on empty stores each. That takes up to ten minutes, with --quick one.
 
+With --sending it measures a number that sends 500 voice messages a second through a simulated platform, whose four statuses
+each come back: 2,000 callbacks a second, and 2,500 events. That takes a minute and a half, with --quick half a minute.
+
 With --history N it measures what a long history costs: it starts stores of its own, with a production server's settings,
 writes 100,000 events of the last 30 days straight into the database, measures adding to them and reading them, and
 does the same with N. Ten million take some 25 GB of disk and a quarter of an hour.
@@ -71,6 +74,7 @@ Exits with 1 when anything was lost.`,
 	f.BoolVar(&o.Quick, "quick", false, "smaller numbers, without the hanging webhook: up to a minute")
 	f.StringVar(&o.Mix, "mix", bench.MixText, "what callbacks say: text, or all for text beside everything that WhatsApp sends")
 	f.BoolVar(&o.Fairness, "fairness", false, "measure what a broadcast, a dead webhook and a slow one cost the others")
+	f.BoolVar(&o.Sending, "sending", false, "measure messages that leave, and their statuses")
 	f.IntVar(&o.History, "history", 0, "measure how time changes with so many events in the history, from 200000 on")
 	f.IntVar(&o.Connections, "connections", 64, "requests under way at a time, in figures and limits alike")
 	f.IntVar(&o.Runs, "runs", 1, "measure so often and print medians")

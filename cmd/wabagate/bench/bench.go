@@ -25,6 +25,7 @@ type Options struct {
 	Throwaway   bool          // starts a Postgres and a Redis of our own, with the durability of production, and measures on them
 	Mix         string        // MixText or MixAll; empty → MixText
 	Fairness    bool          // measures what a dead webhook, a slow one and a broadcast cost the others, instead of all else
+	Sending     bool          // measures messages that leave and their statuses, instead of all else
 	History     int           // measures with so many events in the history instead of all else; starts its own stores. 0 → does not
 	Quick       bool          // smaller numbers, without the hanging webhook
 	Connections int           // requests under way at a time, in every figure and limit alike; 0 or less → 64
@@ -56,6 +57,9 @@ type sizes struct {
 	recipientRate int // per second
 	liveRate      int // messages per second, for as long as the broadcast takes
 
+	sends    int // messages
+	sendRate int // per second
+
 	reads   int // of each kind, on the history
 	inserts int // times that callbacks are added to the history
 
@@ -67,12 +71,13 @@ func (o Options) sizes() sizes {
 		connections: 64, limit: 3 * time.Second, tasks: 20_000, acknowledge: 100_000, endToEnd: 60_000, rate: 200, steady: 20 * time.Second,
 		idle: 10 * time.Second, hooks: 50, hangRate: 20, hang: 15 * time.Second, rounds: 7, mixed: 20_000,
 		budget: 4 * time.Minute, postFor: 30 * time.Second, drainFor: 45 * time.Second,
-		fleet: 100, fairRounds: 3, recipients: 20_000, recipientRate: 400, liveRate: 20, reads: 500, inserts: 3,
+		fleet: 100, fairRounds: 3, recipients: 20_000, recipientRate: 400, liveRate: 20, reads: 500, inserts: 3, sends: 20_000, sendRate: 500,
 	}
 	if o.Quick {
 		s.limit, s.tasks, s.acknowledge, s.endToEnd, s.rounds, s.mixed = time.Second, 5_000, 20_000, 10_000, 3, 10_000
 		s.steady, s.idle, s.hang, s.budget, s.postFor, s.drainFor = 5*time.Second, 4*time.Second, 0, time.Minute, 10*time.Second, 15*time.Second
 		s.fairRounds, s.recipients, s.recipientRate, s.reads, s.inserts = 2, 2_000, 400, 100, 1
+		s.sends = 5_000
 	}
 	switch {
 	case o.Fairness:
@@ -134,14 +139,14 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 // check complains of options that do not go together.
 func (o Options) check() error {
 	chosen := 0
-	for _, c := range []bool{o.Mix == MixAll, o.Fairness, o.History != 0} {
+	for _, c := range []bool{o.Mix == MixAll, o.Fairness, o.Sending, o.History != 0} {
 		if c {
 			chosen++
 		}
 	}
 	switch {
 	case chosen > 1:
-		return errors.New("--mix all, --fairness and --history measure different things: choose one")
+		return errors.New("--mix all, --fairness, --sending and --history measure different things: choose one")
 	case o.History != 0 && (o.History < 2*youngHistory || o.History > mostHistory):
 		return fmt.Errorf("--history %d: expected a number of events from %d to %d", o.History, 2*youngHistory, mostHistory)
 	}
@@ -161,7 +166,7 @@ func runOnce(parent context.Context, o Options, say *narrator) (r *Report, err e
 	s := o.sizes()
 	ctx, cancel := context.WithTimeoutCause(parent, s.budget, errBudget)
 	defer cancel()
-	b := &bench{o: o, s: s, say: say, report: &Report{Fairness: o.Fairness, History: o.History, Quick: o.Quick, Runs: 1, Connections: s.connections}}
+	b := &bench{o: o, s: s, say: say, report: &Report{Fairness: o.Fairness, Sending: o.Sending, History: o.History, Quick: o.Quick, Runs: 1, Connections: s.connections}}
 	if b.executable, err = os.Executable(); err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
@@ -194,6 +199,8 @@ func runOnce(parent context.Context, o Options, say *narrator) (r *Report, err e
 	switch {
 	case o.Fairness:
 		measure = b.fairness
+	case o.Sending:
+		measure = b.sending
 	case o.History > 0:
 		measure = b.history
 	case o.Mix == MixAll:

@@ -148,7 +148,7 @@ var (
 var catalogue = slices.Concat(spine,
 	mixture(textOnly, stageText, ""), mixture(allKinds, stageAll, textOnly), mixtures,
 	sharing(fairIdle, stageFairIdle, "nothing else", ""), sharing(fairAlone, stageFairAlone, "all healthy", fairIdle), sharing(fairBeside, stageFairBeside, "", fairAlone), shares,
-	ageing(ageYoung, stageYoung, ""), ageing(ageOld, stageOld, ageYoung), retiring,
+	sends, ageing(ageYoung, stageYoung, ""), ageing(ageOld, stageOld, ageYoung), retiring,
 )
 
 // mixtures compares the mixes.

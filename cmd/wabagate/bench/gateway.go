@@ -141,7 +141,7 @@ func allocationsOf(metrics map[string]float64) (bytes, allocs float64, ok bool) 
 func workLeft(metrics map[string]float64) bool {
 	callbacks, told := metrics["wabagate_backlog_callback_groups"]
 	deliveries, toldToo := metrics["wabagate_backlog_delivery_groups"]
-	return !told || !toldToo || callbacks != 0 || deliveries != 0 // -1 while the database is away
+	return !told || !toldToo || callbacks != 0 || deliveries != 0 || metrics["wabagate_backlog_send_groups"] != 0 // -1 while the database is away
 }
 
 // finish waits until a gateway that gets nothing more has no work left, at most for the given time; errSlow says that it

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -21,6 +22,8 @@ type load struct {
 	rate        int           // per second, whatever the answers do; 0: the next as soon as one is answered
 	atMost      time.Duration // then no more are posted; 0: no bound
 	cycle       bool          // starts over after the last, until atMost
+	header      string        // that carries what is in signatures; empty: the platform's signature
+	status      int           // of an answer that acknowledges; 0: 200
 }
 
 // posted is what came of a load.
@@ -102,7 +105,7 @@ func (l load) fire(ctx context.Context, cs *callbacks) posted {
 				status := l.post(client, req, res, cs, int(i))
 				p.last = time.Now()
 				p.posts++
-				if status != http.StatusOK {
+				if status != cmp.Or(l.status, http.StatusOK) {
 					p.refused[status]++
 					continue
 				}
@@ -129,7 +132,7 @@ func (l load) fire(ctx context.Context, cs *callbacks) posted {
 }
 
 func (l load) post(client *fasthttp.HostClient, req *fasthttp.Request, res *fasthttp.Response, cs *callbacks, i int) int {
-	req.Header.Set(waba.SignatureHeader, cs.signatures[i])
+	req.Header.Set(cmp.Or(l.header, waba.SignatureHeader), cs.signatures[i])
 	req.SetBodyRaw(cs.bodies[i])
 	if client.Do(req, res) != nil {
 		return 0

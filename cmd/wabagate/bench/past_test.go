@@ -211,6 +211,7 @@ func TestOptions(t *testing.T) {
 	for want, o := range map[string]Options{
 		"choose one":             {Fairness: true, Mix: MixAll},
 		"different things":       {Fairness: true, History: 200_000},
+		"--sending and":          {Sending: true, Fairness: true},
 		"from 200000 to":         {History: 199_999},
 		"a number of events":     {History: -1},
 		"--history 100000001: e": {History: 100_000_001},

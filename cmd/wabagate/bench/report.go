@@ -11,6 +11,7 @@ type Report struct {
 	Stores      string
 	Mix         string // MixAll, else text messages only
 	Fairness    bool
+	Sending     bool
 	History     int // events; 0: not measured
 	Quick       bool
 	Runs        int
@@ -126,6 +127,7 @@ func (r *Report) Lost() int {
 	n := 0.0
 	for _, key := range []string{keyDrainLost, keyLost, keySteadyLost, keyHangLost, textOnly + mixLost, allKinds + mixLost,
 		fairIdle + fairLost, fairAlone + fairLost, fairBeside + fairLost,
+		keySendMissing, keySendLost,
 		ageYoung + historyLost, ageOld + historyLost} {
 		n += r.values[key]
 	}
@@ -138,6 +140,7 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 		Stores      string   `json:"stores"`
 		Mix         string   `json:"mix,omitempty"`
 		Fairness    bool     `json:"fairness,omitempty"`
+		Sending     bool     `json:"sending,omitempty"`
 		History     int      `json:"history,omitempty"`
 		Quick       bool     `json:"quick"`
 		Runs        int      `json:"runs"`
@@ -147,7 +150,7 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 		WarmUp      float64  `json:"latencies_leave_out_first_share"`
 		Notes       []string `json:"notes,omitempty"`
 		Figures     []Figure `json:"figures"`
-	}{r.Stores, r.Mix, r.Fairness, r.History, r.Quick, r.Runs, r.Rounds, r.Connections, bodySize, warmUp, r.Notes, r.Figures()})
+	}{r.Stores, r.Mix, r.Fairness, r.Sending, r.History, r.Quick, r.Runs, r.Rounds, r.Connections, bodySize, warmUp, r.Notes, r.Figures()})
 }
 
 // Merge makes one report of several: medians, and the worst of what must never happen.

@@ -62,6 +62,18 @@ func sampleFairness() *Report {
 	return r
 }
 
+// sampleSending is a report in which one message in twenty went out late, one twice, and one event was not told.
+func sampleSending() *Report {
+	r := &Report{Stores: "PostgreSQL and Redis", Sending: true, Runs: 1, Connections: 64}
+	for _, k := range sends {
+		r.add(k.key, 0)
+	}
+	for key, v := range map[string]float64{keySendAsked: 500, keySendPace: 474, keySendAckP50: 2, keySendAckP99: 20, keySendP50: 13, keySendP99: 70, keySendTwice: 1, keySendLost: 1} {
+		r.add(key, v)
+	}
+	return r
+}
+
 // sampleHistory is a report in which adding became a hair too slow, one list far too slow, and a day
 // took a hair too long to go.
 func sampleHistory() *Report {
@@ -90,7 +102,7 @@ func sampleHistory() *Report {
 func TestTable(t *testing.T) {
 	t.Parallel()
 	for path, r := range map[string]*Report{"testdata/table.golden": sample(), "testdata/mixes.golden": sampleMixes(), "testdata/fairness.golden": sampleFairness(),
-		"testdata/history.golden": sampleHistory()} {
+		"testdata/history.golden": sampleHistory(), "testdata/sending.golden": sampleSending()} {
 		var b bytes.Buffer
 		if err := r.Print(&b); err != nil {
 			t.Fatal(err)

@@ -57,6 +57,8 @@ func (r *Report) head(w io.Writer) error {
 	case r.Fairness:
 		what, callbacks = " --fairness", "callbacks with one fact each"
 		remark = fmt.Sprintf("Each turn began on empty stores: medians of %d rounds, of losses the worst. %s", r.Rounds, remark)
+	case r.Sending:
+		what, callbacks = " --sending", "a callback for each status, four of each message"
 	case r.History > 0:
 		what = " --history " + strconv.Itoa(r.History)
 		remark = fmt.Sprintf("The history is of %d days. Reads go through the API, one at a time, each for something else, %d days old on average; their medians count.", pastDays, int(askedAge.Hours()/24))
