@@ -43,3 +43,9 @@ func (s *Store) AddAppSecretSlowly(ctx context.Context, secret Secret, pause fun
 
 // HotPool is the connections of the hot statements, which PostgreSQL alone has.
 func (s *Store) HotPool() *pgxpool.Pool { return s.hot.(*postgresEngine).pool }
+
+// SendsUnderway and SendsUndecided are the conditions by which messages are swept, but for their moment.
+const (
+	SendsUnderway  = sendsUnderway
+	SendsUndecided = sendsUndecided
+)

@@ -165,7 +165,7 @@ func sendRounds(rs []SendResult) (rounds [][]SendResult) {
 func (p *postgresEngine) doubtSends(ctx context.Context, startedBefore, until time.Time) (n int64, err error) {
 	err = p.repeat(ctx, func() error {
 		tag, err := p.pool.Exec(ctx, `UPDATE sends AS s SET state = 4, due_at = $2
-			FROM (SELECT id FROM sends WHERE state = 1 AND started_at < $1 ORDER BY id FOR UPDATE) AS q WHERE s.id = q.id`, startedBefore, until)
+			FROM (SELECT id FROM sends WHERE `+sendsUnderway+`$1 ORDER BY id FOR UPDATE) AS q WHERE s.id = q.id`, startedBefore, until)
 		n = tag.RowsAffected()
 		return err
 	})
@@ -173,7 +173,7 @@ func (p *postgresEngine) doubtSends(ctx context.Context, startedBefore, until ti
 }
 
 func (p *postgresEngine) lapseSends(ctx context.Context, now time.Time, limit int) ([]Send, error) {
-	return collectSends(p.pool.Query(ctx, `SELECT `+sendColumns+` FROM sends s WHERE s.state = 4 AND s.due_at <= $1 ORDER BY s.due_at, s.id LIMIT $2`, now, limit))
+	return collectSends(p.pool.Query(ctx, `SELECT `+sendColumns+` FROM sends s WHERE `+sendsUndecided+`$1 ORDER BY due_at, id LIMIT $2`, now, limit))
 }
 
 func (t *postgresTranslation) Sends(ctx context.Context, ids []int64) (map[int64]Send, error) {

@@ -14,6 +14,11 @@ const (
 	sendsPerWork = 100
 	// sendSlack is how early a message may be taken: queues count whole seconds, and the clocks of processes differ.
 	sendSlack = 2 * time.Second
+
+	// sendsUnderway and sendsUndecided are the beginnings of conditions that the index of what is not settled answers: SQLite
+	// takes it only where the index's own condition stands word for word.
+	sendsUnderway  = "state IN (0, 1, 4) AND state = 1 AND started_at < "
+	sendsUndecided = "state IN (0, 1, 4) AND state = 4 AND due_at <= "
 )
 
 // CreateSends keeps messages to be sent and the work that sends them, of one number each, in one transaction. A message

@@ -137,7 +137,7 @@ func (s *statements) settleSends(ctx context.Context, rs []SendResult, at time.T
 
 func (q *sqliteEngine) doubtSends(ctx context.Context, startedBefore, until time.Time) (n int64, err error) {
 	err = q.inTx(ctx, func(s *statements) error {
-		res, err := s.exec(ctx, `UPDATE sends SET state = 4, due_at = ? WHERE state = 1 AND started_at < ?`, until, startedBefore)
+		res, err := s.exec(ctx, `UPDATE sends SET state = 4, due_at = ? WHERE `+sendsUnderway+`?`, until, startedBefore)
 		if err != nil {
 			return err
 		}
@@ -148,7 +148,7 @@ func (q *sqliteEngine) doubtSends(ctx context.Context, startedBefore, until time
 }
 
 func (q *sqliteEngine) lapseSends(ctx context.Context, now time.Time, limit int) ([]Send, error) {
-	return q.sendsWhere(ctx, `s.state = 4 AND s.due_at <= ? ORDER BY s.due_at, s.id LIMIT ?`, now, limit)
+	return q.sendsWhere(ctx, sendsUndecided+`? ORDER BY due_at, id LIMIT ?`, now, limit)
 }
 
 func (t *sqliteTranslation) Sends(ctx context.Context, ids []int64) (map[int64]Send, error) {
