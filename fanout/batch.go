@@ -116,11 +116,11 @@ func (b *batch) refersTo() (messages []models.MessageRef) {
 	for i := range b.facts {
 		f := &b.facts[i]
 		ask(f.refersTo()...)
-		if sent := b.sent[i]; sent != nil {
+		if sent := b.sent[i]; sent != nil && !b.known[sent.key] {
 			ask(sent.refersTo()...)
-		}
-		if s := b.sendOf(f); s != nil && s.State == models.SendFailed {
-			ask(models.MessageRef{NumberID: s.NumberID, Wamid: sendName(s.ID)}) // it may have been told, and counted
+			if s := b.sendOf(f); s.BroadcastID != 0 {
+				ask(failureOf(s)) // it may have been told, and counted
+			}
 		}
 	}
 	return messages

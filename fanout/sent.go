@@ -258,20 +258,20 @@ func inGroup(s models.Send) bool {
 // accept notes that the platform took a message of the gateway's. first says that nobody has told yet of its being sent: if
 // it was given up meanwhile, and counted as failed in its broadcast, that is taken back.
 func (b *batch) accept(f *fact, s *models.Send, wamid string, first bool, broadcast *models.Broadcast) {
-	if s.State == models.SendAccepted {
-		return
+	if s.State != models.SendAccepted {
+		b.changes.Sends = append(b.changes.Sends, models.SendResult{ID: s.ID, State: models.SendAccepted, Wamid: wamid, WaID: f.person.WaID, UserID: f.person.UserID})
+		s.State = models.SendAccepted
+		fill(&s.Wamid, wamid)
 	}
-	failure := b.messages[models.MessageRef{NumberID: s.NumberID, Wamid: sendName(s.ID)}]
-	if first && broadcast != nil && failure.Status == waba.StatusFailed {
+	failure := b.messages[failureOf(s)]
+	if first && s.Wamid == wamid && broadcast != nil && failure.Status == waba.StatusFailed {
 		b.count(f, broadcast, waba.StatusFailed, "")
 	}
-	b.settle(s, models.SendResult{ID: s.ID, State: models.SendAccepted, Wamid: wamid, WaID: f.person.WaID, UserID: f.person.UserID})
 }
 
-// settle keeps what became of a message of the gateway's, and has the facts that follow see it.
-func (b *batch) settle(s *models.Send, r models.SendResult) {
-	s.State, s.Wamid = r.State, r.Wamid
-	b.changes.Sends = append(b.changes.Sends, r)
+// failureOf is the message under whose name a failure to send is told.
+func failureOf(s *models.Send) models.MessageRef {
+	return models.MessageRef{NumberID: s.NumberID, Wamid: sendName(s.ID)}
 }
 
 // addAccepted tells of a message that the gateway's own callback says was sent. It is not told of when it was erased
@@ -281,14 +281,12 @@ func (b *batch) addAccepted(f *fact, p *models.Person, i int) error {
 	return b.addSent(f, p, b.orders[i])
 }
 
-// addFailed tells of a message that will not go out. One of which a status has come did go out.
+// addFailed tells of a message that will not go out, if that is how it stands: what the own callback says was settled with
+// it, unless something else had become of the message before. One of which a status has come did go out.
 func (b *batch) addFailed(f *fact, p *models.Person, broadcast *models.Broadcast) error {
 	s := b.sendOf(f)
-	if s == nil || s.State == models.SendAccepted {
+	if s == nil || s.State != models.SendFailed {
 		return nil
-	}
-	if s.State != models.SendFailed {
-		b.settle(s, models.SendResult{ID: s.ID, State: models.SendFailed, ErrorCode: f.told.Code, ErrorTitle: f.told.Title, ErrorDetails: f.told.Detail})
 	}
 	b.keepMessage(f.ofMessage(s, f.status.ID), p)
 	return b.report(f, p, b.keepStatus(f, p, broadcast).Status)

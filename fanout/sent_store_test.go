@@ -198,27 +198,75 @@ func TestSendsInTwoTransactionsAtOnce(t *testing.T) {
 	}
 }
 
-// A message that was given up, and of which a status comes after all: on the stores the failure stays with the message, and
-// its recipient is counted as sent to, once.
+// A message that was given up, and went out after all, as a status or a late answer says: it is accepted, and its recipient is
+// counted as sent to, once, even if it went out twice.
 func TestGivenUpOnTheStores(t *testing.T) {
+	for _, first := range []string{"a status", "a late answer", "a status of another attempt"} {
+		t.Run(first, func(t *testing.T) {
+			onEachStore(t, func(b *bench) {
+				w := b.webhook(event.MessageSent, event.MessageReport)
+				made, err := b.recorder.RegisterBroadcast(b.t.Context(), models.Broadcast{BusinessID: b.number.BusinessID, NumberID: b.number.ID, Reference: "spring", Total: 2})
+				require.NoError(b.t, err)
+				s := b.send(models.Send{SentBy: "broadcast", BroadcastID: made.ID, Place: 1, Body: []byte(`{"to":"15550177321","text":{"body":"hi"}}`)})
+				b.settle(models.SendResult{ID: s.ID, State: models.SendFailed, ErrorTitle: "no answer came"})
+				counts := func() []int64 {
+					v, err := b.store.BroadcastByID(b.t.Context(), b.number.BusinessID, made.ID)
+					require.NoError(b.t, err)
+					return []int64{v.Sent, v.Delivered, v.Failed}
+				}
+				require.Equal(b.t, []int64{0, 0, 1}, counts())
+				require.Equal(b.t, "failed", b.kept(sendName(s.ID)).Status)
+				want := []string{event.MessageReport}
+				report := func(wamid, status string) {
+					b.translate(b.status(wamid, status, "15550177321", waba.Tracking{Origin: "broadcast", Send: s.ID, Broadcast: "spring"}).Body)
+				}
+				wamid := "wamid.out"
+				switch first {
+				case "a late answer":
+					b.settle(models.SendResult{ID: s.ID, State: models.SendAccepted, Wamid: wamid})
+					require.Equal(b.t, []int64{0, 0, 0}, counts(), "no status says that it was sent")
+					want = append(want, event.MessageSent, event.MessageReport, event.MessageReport)
+				case "a status of another attempt":
+					late := b.settled(models.SendResult{ID: s.ID, State: models.SendAccepted, Wamid: wamid})
+					report("wamid.other", "delivered")
+					require.Equal(b.t, []int64{0, 0, 1}, counts(), "it is not the one that counts")
+					require.NoError(b.t, b.translator.Translate(b.t.Context(), late))
+					want = append(want, event.MessageSent, event.MessageReport, event.MessageSent, event.MessageReport, event.MessageReport)
+				default:
+					want = append(want, event.MessageSent, event.MessageReport, event.MessageReport)
+				}
+				for _, status := range []string{"sent", "delivered", "sent"} {
+					report(wamid, status)
+				}
+				require.Equal(b.t, []int64{1, 1, 0}, counts())
+				types, _ := b.told(w)
+				require.Equal(b.t, want, types)
+				after, err := b.store.SendByID(b.t.Context(), s.BusinessID, s.ID)
+				require.NoError(b.t, err)
+				require.Equal(b.t, []any{models.SendAccepted, wamid, ""}, []any{after.State, after.Wamid, after.ErrorTitle})
+				report("wamid.third", "delivered")
+				require.Equal(b.t, []int64{1, 1, 0}, counts(), "its recipient is one")
+			})
+		})
+	}
+}
+
+// What the sender says of an attempt that something else came before is not told: its settlement changed nothing either.
+func TestAFailureThatDoesNotStand(t *testing.T) {
 	onEachStore(t, func(b *bench) {
 		w := b.webhook(event.MessageSent, event.MessageReport)
-		made, err := b.recorder.RegisterBroadcast(b.t.Context(), models.Broadcast{BusinessID: b.number.BusinessID, NumberID: b.number.ID, Reference: "spring", Total: 2})
+		s := b.send(models.Send{SentBy: "api", Body: []byte(`{"to":"15550177321","text":{"body":"hi"}}`)})
+		lost := models.SendResult{ID: s.ID, State: models.SendFailed, Attempt: 1, ErrorTitle: "no answer came"}
+		require.NoError(b.t, b.store.SettleSends(b.t.Context(), models.SendSettlement{Results: []models.SendResult{{ID: s.ID, DueAt: time.Now(), Attempt: 1}}}))
+		taken, err := b.store.TakeSends(b.t.Context(), []int64{s.ID})
 		require.NoError(b.t, err)
-		s := b.send(models.Send{SentBy: "broadcast", BroadcastID: made.ID, Place: 1, Body: []byte(`{"to":"15550177321","text":{"body":"hi"}}`)})
-		b.settle(models.SendResult{ID: s.ID, State: models.SendFailed, ErrorTitle: "no answer came"})
-		counts := func() []int64 {
-			v, err := b.store.BroadcastByID(b.t.Context(), b.number.BusinessID, made.ID)
-			require.NoError(b.t, err)
-			return []int64{v.Sent, v.Delivered, v.Failed}
-		}
-		require.Equal(b.t, []int64{0, 0, 1}, counts())
-		require.Equal(b.t, "failed", b.kept(sendName(s.ID)).Status)
-		for _, status := range []string{"sent", "delivered", "sent"} {
-			b.translate(b.status("wamid.out", status, "15550177321", waba.Tracking{Origin: "broadcast", Send: s.ID, Broadcast: "spring"}).Body)
-		}
-		require.Equal(b.t, []int64{1, 1, 0}, counts())
+		require.Len(b.t, taken, 1)
+		b.settle(lost)
 		types, _ := b.told(w)
-		require.Equal(b.t, []string{event.MessageReport, event.MessageSent, event.MessageReport, event.MessageReport}, types)
+		require.Empty(b.t, types, "its second attempt is underway")
+		b.settle(models.SendResult{ID: s.ID, State: models.SendAccepted, Attempt: 2, Wamid: "wamid.out"})
+		b.settle(lost)
+		types, _ = b.told(w)
+		require.Equal(b.t, []string{event.MessageSent}, types)
 	})
 }

@@ -13,7 +13,7 @@ const (
 	SendWaiting   SendState = 0 // for its turn, its time, or another attempt
 	SendUnderway  SendState = 1 // given to the platform; no answer is kept yet
 	SendAccepted  SendState = 2 // the platform took it, as Wamid
-	SendFailed    SendState = 3 // it did not go out, and will not
+	SendFailed    SendState = 3 // it did not go out, and will not; or nobody knows, after all attempts
 	SendUndecided SendState = 4 // it may have gone out: a status that names it will tell
 	SendCancelled SendState = 5 // its broadcast ended before its turn, or its recipient was erased
 )
@@ -75,20 +75,23 @@ type SendResult struct {
 	ErrorCode, ErrorTitle, ErrorDetails string
 }
 
-// settleSend makes of a message s what a result r says, by this rule, in which what is settled stays as it is:
+// settleSend makes of a message s what a result r says, by this rule:
 //
 //	before     becomes
 //	waiting    accepted, failed (a status came first, or a late answer), cancelled
 //	underway   waiting, accepted, failed, undecided
 //	undecided  waiting, accepted, failed, undecided until later
+//	failed     accepted (it was given up, and had gone out after all)
+//	cancelled  accepted (likewise)
 //
-// A name that the message has is never replaced. What stands between the two parts gives the results.
+// What is accepted stays so, and what was erased stays as it is. A name that the message has is never replaced. What stands
+// between the two parts gives the results.
 const (
 	settleSend = `UPDATE sends AS s SET state = r.state, due_at = coalesce(r.due_at, s.due_at), settled_at = r.settled_at,
 		wamid = coalesce(s.wamid, r.wamid), wa_id = coalesce(s.wa_id, r.wa_id), user_id = coalesce(s.user_id, r.user_id),
 		error_code = r.error_code, error_title = r.error_title, error_details = r.error_details FROM `
-	settleSendRule = ` WHERE s.id = r.id AND (s.state = 0 AND r.state IN (2, 3, 5) OR s.state IN (1, 4) AND r.state IN (0, 2, 3, 4))
-		AND (r.state = 2 OR r.attempt = 0 OR r.attempt = s.attempts)`
+	settleSendRule = ` WHERE s.id = r.id AND (s.state = 0 AND r.state IN (2, 3, 5) OR s.state IN (1, 4) AND r.state IN (0, 2, 3, 4)
+		OR s.state IN (3, 5) AND r.state = 2 AND length(s.body) > 0) AND (r.state = 2 OR r.attempt = 0 OR r.attempt = s.attempts)`
 )
 
 // clean is the result as it can be written.

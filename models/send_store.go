@@ -174,8 +174,9 @@ func (s *Store) TakeSends(ctx context.Context, ids []int64) ([]Send, error) {
 }
 
 // SettleSends keeps results, in one transaction with what they tell. A result changes a message only while it is underway
-// or undecided, so that a status that came first, and said more, stays; only that it was accepted, or will not go out,
-// counts for one that waits for another attempt too. Several results of one message count one after the other.
+// or undecided, so that a status that came first, and said more, stays. That it will not go out counts for one that waits
+// for another attempt too, and that it was accepted for one that was given up as well. Several results of one message count
+// one after the other.
 func (s *Store) SettleSends(ctx context.Context, st SendSettlement) error {
 	if err := st.check(); err != nil {
 		return fmt.Errorf("settle %d messages: %w", len(st.Results), err)

@@ -34,6 +34,8 @@ func testSendRule(t *testing.T, w *world) {
 		waiting:   {accepted: accepted, failed: failed, cancelled: cancelled},
 		underway:  {waiting: waiting, accepted: accepted, failed: failed, undecided: undecided},
 		undecided: {waiting: waiting, accepted: accepted, failed: failed, undecided: undecided},
+		failed:    {accepted: accepted},
+		cancelled: {accepted: accepted},
 	}
 	states := []models.SendState{waiting, underway, accepted, failed, undecided, cancelled}
 	due := time.Now().Add(time.Hour).UTC().Truncate(time.Millisecond)
