@@ -159,7 +159,9 @@ func (b *batch) findSends(ctx context.Context, tx models.Translation) error {
 		b.sends[send] = &s
 	}
 	for i := range b.facts {
-		b.sent[i] = b.becameSent(&b.facts[i])
+		if b.sent[i] = b.becameSent(&b.facts[i]); b.sent[i] != nil {
+			b.r.linkFile(b.sent[i])
+		}
 	}
 	return nil
 }

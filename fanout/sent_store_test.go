@@ -270,3 +270,27 @@ func TestAFailureThatDoesNotStand(t *testing.T) {
 		require.Equal(b.t, []string{event.MessageSent}, types)
 	})
 }
+
+// A file that was sent by the id of its upload is kept and opened like one that came, whoever tells of it; one that was
+// sent by its address keeps that.
+func TestAFileThatWasSent(t *testing.T) {
+	onEachStore(t, func(b *bench) {
+		b.recorder.LinkMedia(links{})
+		w := b.webhook(event.MessageSent)
+		picture := func(of string) models.Send {
+			return b.send(models.Send{SentBy: "api", Body: fmt.Appendf(nil, `{"to":"15550177321","type":"image","image":{%s}}`, of)})
+		}
+		uploaded, again, linked := picture(`"id":"900001"`), picture(`"id":"900002"`), picture(`"link":"https://example.com/a.jpg"`)
+		link := func(id string) string { return links{}.Link(b.number.ID, id) }
+		b.settle(models.SendResult{ID: uploaded.ID, State: models.SendAccepted, Wamid: "wamid.1"})
+		require.Equal(b.t, link("900001"), b.last(w, event.MessageSent).Message.Media.URL)
+		b.translate(b.status("wamid.2", "sent", "15550177321", waba.Tracking{Origin: "api", Send: again.ID}).Body)
+		require.Equal(b.t, link("900002"), b.last(w, event.MessageSent).Message.Media.URL)
+		require.Equal(b.t, link("900002"), b.kept("wamid.2").MediaURL)
+		b.settle(models.SendResult{ID: linked.ID, State: models.SendAccepted, Wamid: "wamid.3"})
+		require.Equal(b.t, "https://example.com/a.jpg", b.last(w, event.MessageSent).Message.Media.URL)
+		m, err := b.store.MediaOf(b.t.Context(), b.number.ID, "900001")
+		require.NoError(b.t, err)
+		require.Equal(b.t, []any{"wamid.1", "image"}, []any{m.Wamid, m.Kind})
+	})
+}
