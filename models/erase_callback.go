@@ -128,7 +128,8 @@ func (s *Store) callbackGroups(db *gorm.DB) (groups []callbackGroup, more bool, 
 	return groups, len(groups) > mostGroups, err
 }
 
-// translating says whether a callback that waits to be translated holds one of the texts, or may.
+// translating says whether a callback that waits to be translated names one of the person's names, or may: one of the
+// gateway's own does with the messages that it is about.
 func (s *Store) translating(ctx context.Context, needles []string) (bool, error) {
 	db := s.db.WithContext(ctx)
 	groups, more, err := s.callbackGroups(db)
@@ -140,6 +141,23 @@ func (s *Store) translating(ctx context.Context, needles []string) (bool, error)
 		var n int64
 		if err := db.Raw("SELECT count(*) FROM callbacks WHERE id BETWEEN ? AND ? AND "+match, append([]any{g.First, g.Last}, args...)...).Scan(&n).Error; err != nil || n > 0 {
 			return n > 0, err
+		}
+		var own [][]byte
+		if err := db.Table("callbacks").Where("id BETWEEN ? AND ? AND app_id = ?", g.First, g.Last, OwnApp).Pluck("body", &own).Error; err != nil {
+			return false, err
+		}
+		for _, body := range own {
+			var t Told
+			_ = json.Unmarshal(body, &t) // emptied, or none: it names nobody
+			for some := range slices.Chunk(t.Sends, erasedAtOnce) {
+				ids := make([]int64, len(some))
+				for i, v := range some {
+					ids[i] = v.ID
+				}
+				if err := db.Raw("SELECT count(*) FROM sends WHERE id IN ? AND (to_wa_id IN ? OR to_user_id IN ?)", ids, needles, needles).Scan(&n).Error; err != nil || n > 0 {
+					return n > 0, err
+				}
+			}
 		}
 	}
 	return false, nil

@@ -222,6 +222,19 @@ func testEraseSends(_ *testing.T, w *world) {
 	w.is(err, models.ErrTranslating)
 	w.write(models.Changes{Done: []int64{group.ID}})
 
+	// A failure names nobody but by its message; one of somebody else's holds up nothing.
+	fail := func(id int64) int64 {
+		failed := []models.Callback{{AppID: models.OwnApp, ReceivedAt: time.Now(), Body: fmt.Appendf(nil, `{"sends":[{"id":%d,"code":"131026","at":"2026-11-21T10:00:00Z"}]}`, id)}}
+		group := w.NewCallbackGroup(failed)
+		w.ok(w.SettleSends(w.ctx, models.SendSettlement{Callbacks: failed, Work: []models.Work{group}}))
+		return group.ID
+	}
+	fail(ids[5])
+	theirs := fail(ids[2])
+	_, err = w.Erase(w.ctx, w.business, p.Contact.ID, "key", 10*time.Millisecond)
+	w.is(err, models.ErrTranslating)
+	w.write(models.Changes{Done: []int64{theirs}})
+
 	var e models.Erasure
 	for calls := 0; e.ErasedAt.IsZero(); calls++ {
 		if e, err = w.Erase(w.ctx, w.business, p.Contact.ID, "key", time.Millisecond); calls > 1000 {
