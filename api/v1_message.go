@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -115,11 +116,11 @@ func (s *Server) send(c *fiber.Ctx, who numberCaller, body []byte) error {
 	if err != nil {
 		return err
 	}
-	m, parsed, err := parseSend(body, c.Get("X-Sent-By"), strings.Clone(c.Get("Idempotency-Key")))
+	m, parsed, err := parseSend(bytes.Clone(body), strings.Clone(c.Get("X-Sent-By")), strings.Clone(c.Get("Idempotency-Key"))) // the server reuses its buffers
 	if err != nil {
 		return err
 	}
-	m.Body, m.BusinessID, m.NumberID = append([]byte(nil), m.Body...), who.Business, who.Number // the server reuses its buffer
+	m.BusinessID, m.NumberID = who.Business, who.Number
 	kept, err := s.sending.Queue(c.UserContext(), m)
 	if err != nil {
 		return err

@@ -136,7 +136,7 @@ func TestConnectTroubles(t *testing.T) {
 		{name: "an account that there is not", change: func(r *Request) { r.WABAID = "404" }, step: StepAccount, field: "waba_id", code: 100, advises: "Check waba_id"},
 		{name: "a number of another account", options: func(o *wabatest.Options) { o.WABAs = []wabatest.WABA{{ID: wabatest.DefaultWABAID}, {ID: "502"}} }, change: func(r *Request) { r.WABAID = "502" },
 			step: StepAccount, field: "waba_id", says: "not one of the WhatsApp account 502", advises: "the number belongs to"},
-		{name: "no proof", change: func(r *Request) { r.Base += "/" }, step: StepClaim, field: "phone_number_id", says: "Nothing proves", advises: "operator"},
+		{name: "no proof", change: func(r *Request) { r.Base = strings.Replace(r.Base, "127.0.0.1", "localhost", 1) }, step: StepClaim, field: "phone_number_id", says: "Nothing proves", advises: "operator"},
 		{name: "an address that the platform cannot reach", change: func(r *Request) { r.PublicURL = "http://127.0.0.1:1" }, step: StepOverride, field: "override", code: 2200,
 			says: "could not be directed here: the answer is 2200", advises: "reachable from the internet over https"},
 		{name: "an address that is too long", change: func(r *Request) { r.PublicURL = "http://127.0.0.1:1/" + strings.Repeat("x", 200) }, step: StepOverride, field: "override", says: "at most 200 are allowed"},
@@ -155,7 +155,7 @@ func TestConnectTroubles(t *testing.T) {
 			require.NoError(t, b.sim.AddFaults(c.faults...))
 			r := request()
 			if c.name == "no proof" {
-				r.Base = b.base // with a slash behind it is another address, and could be anybody's
+				r.Base = b.base // under another name it is another address, and could be anybody's
 			}
 			if c.change != nil {
 				c.change(&r)
@@ -224,7 +224,7 @@ func TestClaim(t *testing.T) {
 
 	// Who confirms it matters: the address could be the asker's own.
 	elsewhere := r
-	elsewhere.Base = b.base + "/"
+	elsewhere.Base = strings.Replace(b.base, "127.0.0.1", "localhost", 1)
 	require.Equal(t, StepClaim, trouble(t, stranger(elsewhere)).Step)
 	elsewhere.Operator = true
 	require.NoError(t, stranger(elsewhere))
@@ -236,6 +236,25 @@ func TestClaim(t *testing.T) {
 	r.Operator = true
 	_, err := b.Connect(t.Context(), b.ours.ID, r)
 	require.True(t, trouble(t, err).Taken, "an operator does not take it away either")
+}
+
+// The platform's own address proves a number whether it is named or not; another style's is no address of this one.
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ style, base, want string }{
+		{StyleCloud, "", ""},
+		{StyleCloud, "https://graph.facebook.com", ""},
+		{StyleCloud, "https://graph.facebook.com/", ""},
+		{StyleCloud, "https://graph.facebook.com.example", "https://graph.facebook.com.example"},
+		{StyleCloud, "http://graph.facebook.com", "http://graph.facebook.com"},
+		{StyleCloud, "https://waba-v2.360dialog.io", "https://waba-v2.360dialog.io"},
+		{Style360dialog, "https://waba-v2.360dialog.io/", ""},
+		{Style360dialog, "https://graph.facebook.com", "https://graph.facebook.com"},
+		{StyleOnPremises, "https://waba-v2.360dialog.io", "https://waba-v2.360dialog.io"},
+		{StyleOnPremises, "https://waba.example/base/", "https://waba.example/base"},
+	} {
+		require.Equal(t, c.want, Request{Style: c.style, Base: c.base}.address(), "%s %s", c.style, c.base)
+	}
 }
 
 func TestWhichApp(t *testing.T) {

@@ -124,6 +124,7 @@ func (l *Lines) Connect(ctx context.Context, businessID int64, r Request) (Conne
 	if err := r.check(); err != nil {
 		return Connected{}, err
 	}
+	r.Base = r.address()
 	if err := l.o.Directory.Refresh(ctx); err != nil {
 		return Connected{}, err
 	}
@@ -131,6 +132,16 @@ func (l *Lines) Connect(ctx context.Context, businessID int64, r Request) (Conne
 		return l.connectCloud(ctx, businessID, r)
 	}
 	return l.connectProvider(ctx, businessID, r)
+}
+
+// address is where the upstream is, as it is kept: none for the platform's own and for 360dialog's, so that naming it is the
+// same as naming none.
+func (r Request) address() string {
+	base := strings.TrimRight(r.Base, "/")
+	if r.Style == StyleCloud && base == graph.CloudBase || r.Style == Style360dialog && base == graph.Dialog360Base {
+		return ""
+	}
+	return base
 }
 
 // check finds what can be known to be wrong without asking anybody.
