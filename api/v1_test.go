@@ -330,7 +330,9 @@ func TestWaitForWhatCannotBeTold(t *testing.T) {
 	require.Equal(t, `{"error":{"code":"cancelled","message":"the message did not go out: its broadcast was ended before its turn"}}`, got)
 
 	// The message is kept: that nobody can say what became of it is no reason to have it sent again.
-	b = setup(t, func(o *api.Options) { o.Sending = ended{outbox{o.Store}, models.SendFailed, errors.New("Redis is away")} })
+	b = setup(t, func(o *api.Options) {
+		o.Sending = ended{outbox{o.Store}, models.SendFailed, errors.New("Redis is away")}
+	})
 	status, got = b.own("POST", "/messages?wait=1", hello)
 	require.Equal(t, 202, status)
 	require.Contains(t, got, `"message_status":"queued"`)

@@ -150,10 +150,12 @@ func (l *Lines) connectCloud(ctx context.Context, businessID int64, r Request) (
 		return Connected{}, err
 	}
 	base := cmp.Or(r.Base, l.o.CloudBase)
+	believed := base == l.o.CloudBase
+	trusted := believed || r.Operator // with the secrets of the gateway's app, which are not for an address that somebody chose
 	u := models.Upstream{Style: StyleCloud, Base: base, Version: r.Version, Token: r.Token, AppID: r.AppID, Rate: r.Rate}
 	a := Account(u, models.Number{PhoneNumberID: r.PhoneNumberID, WABAID: r.WABAID})
 	a.AppSecret = r.AppSecret.Text()
-	if r.AppSecret == "" && len(app.Secrets) > 0 {
+	if r.AppSecret == "" && len(app.Secrets) > 0 && trusted {
 		a.AppSecret = app.Secrets[0].Text()
 	}
 	e, err := l.examine(ctx, a, r.AppSecret == "")
@@ -163,9 +165,17 @@ func (l *Lines) connectCloud(ctx context.Context, businessID int64, r Request) (
 	if err := l.belongs(ctx, e.account); err != nil {
 		return Connected{}, err
 	}
-	n, err := l.claim(businessID, r, base == l.o.CloudBase)
+	n, err := l.claim(businessID, r, believed)
 	if err != nil {
 		return Connected{}, err
+	}
+	wabaID, err := account(n, r, e.account.WABAID, believed)
+	if err != nil {
+		return Connected{}, err
+	}
+	if r.Override && !trusted {
+		return Connected{}, &Trouble{Step: StepOverride, Field: "override", Message: "Callbacks are directed here at the platform's own address only.",
+			Advice: "Leave base_url out, or ask an operator to connect the number."}
 	}
 	if err := l.subscribe(ctx, e.account); err != nil {
 		return Connected{}, err
@@ -175,7 +185,7 @@ func (l *Lines) connectCloud(ctx context.Context, businessID int64, r Request) (
 			return Connected{}, failed(StepOverride, "override", "The number's callbacks could not be directed here", err, adviceOverride, app.VerifyToken.Text())
 		}
 	}
-	n.BusinessID, n.PhoneNumberID, n.WABAID = businessID, r.PhoneNumberID, e.account.WABAID
+	n.BusinessID, n.PhoneNumberID, n.WABAID = businessID, r.PhoneNumberID, wabaID
 	n.Display, n.Name = cmp.Or(digits(e.number.DisplayPhoneNumber), r.Display), cmp.Or(r.Name, n.Name, e.number.VerifiedName)
 	u.AppID, u.TokenExpiresAt = e.account.AppID, e.expires()
 	return l.keep(ctx, n, u)

@@ -2,6 +2,8 @@ package line
 
 import (
 	"fmt"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -236,6 +238,73 @@ func TestClaim(t *testing.T) {
 	r.Operator = true
 	_, err := b.Connect(t.Context(), b.ours.ID, r)
 	require.True(t, trouble(t, err).Taken, "an operator does not take it away either")
+}
+
+// An address that a business chose could be its own: it gets no secret of the gateway's, and its word on whose a WhatsApp
+// account is counts for nothing.
+func TestConnectAtAnAddressOfOnesOwn(t *testing.T) {
+	t.Parallel()
+	b := setup(t, wabatest.Options{WABAs: []wabatest.WABA{{ID: wabatest.DefaultWABAID}, {ID: "502"}}})
+	heard := &tap{to: b.base}
+	own := httptest.NewServer(heard)
+	t.Cleanup(own.Close)
+	kept, err := b.store.CreateNumber(t.Context(), models.Number{BusinessID: b.ours.ID, PhoneNumberID: wabatest.DefaultNumberID, WABAID: wabatest.DefaultWABAID})
+	require.NoError(t, err)
+
+	r := request()
+	r.Base = own.URL
+	_, err = b.Connect(t.Context(), b.ours.ID, r)
+	got := trouble(t, err)
+	require.Equal(t, []any{StepOverride, "override"}, []any{got.Step, got.Field})
+	require.Contains(t, got.Text(), "at the platform's own address only. Leave base_url out")
+	r.Override = false
+	require.Equal(t, kept.ID, b.connect(r).Number.ID)
+	for _, secret := range []string{wabatest.DefaultAppSecret, url.QueryEscape(verifyToken), verifyToken} {
+		require.NotContains(t, heard.text(), secret)
+	}
+	require.Contains(t, heard.text(), wabatest.DefaultToken, "it was asked")
+
+	// The account of another.
+	_, err = b.store.CreateNumber(t.Context(), models.Number{BusinessID: b.ours.ID, PhoneNumberID: "601", WABAID: "501"})
+	require.NoError(t, err)
+	b.sim.SetNumber(wabatest.Number{ID: "601", Display: "15550100201"})
+	r.PhoneNumberID = "601"
+	_, err = b.Connect(t.Context(), b.ours.ID, r)
+	got = trouble(t, err)
+	require.Equal(t, []any{StepClaim, "waba_id"}, []any{got.Step, got.Field})
+	require.Contains(t, got.Text(), "Nothing proves that the WhatsApp account is yours")
+	r.Operator, r.Override = true, true
+	require.Equal(t, wabatest.DefaultWABAID, b.connect(r).Number.WABAID)
+	require.Contains(t, heard.text(), wabatest.DefaultAppSecret, "an operator says that the address is good")
+}
+
+func TestAccount(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, kept, asked, said string
+		believed, operator      bool
+		want                    string
+		step                    Step
+	}{
+		{name: "nobody says", kept: "500", want: "500"},
+		{name: "nobody knows"},
+		{name: "the platform says", asked: "500", said: "500", believed: true, want: "500"},
+		{name: "the platform says it alone", said: "500", believed: true, want: "500"},
+		{name: "the platform says another than was kept", kept: "501", said: "500", believed: true, want: "500"},
+		{name: "the platform says another than was asked", asked: "501", said: "500", believed: true, step: StepAccount},
+		{name: "only the asker says", asked: "500", believed: true, step: StepClaim},
+		{name: "the asker and an address of theirs say", asked: "500", said: "500", step: StepClaim},
+		{name: "as was kept", kept: "500", asked: "500", want: "500"},
+		{name: "an operator says", kept: "501", asked: "500", operator: true, want: "500"},
+	} {
+		got, err := account(models.Number{WABAID: c.kept}, Request{WABAID: c.asked, Operator: c.operator}, c.said, c.believed)
+		require.Equal(t, c.want, got, c.name)
+		if c.step == "" {
+			require.NoError(t, err, c.name)
+		} else {
+			require.Equal(t, c.step, trouble(t, err).Step, c.name)
+		}
+	}
 }
 
 // The platform's own address proves a number whether it is named or not; another style's is no address of this one.

@@ -1,6 +1,7 @@
 package line
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -253,6 +254,23 @@ func (l *Lines) claim(businessID int64, r Request, proven bool) (models.Number, 
 	}
 	return n, &Trouble{Step: StepClaim, Field: "phone_number_id", Message: "Nothing proves that the number is yours: only the platform's own address, or 360dialog's, is believed.",
 		Advice: "Connect the number there, or ask an operator to connect it."}
+}
+
+// account is the WhatsApp account that a number is kept with. What happens on the account is told to the number's business, so
+// that another account than before takes a word that is believed, or an operator. said is what the upstream said, if anything.
+func account(n models.Number, r Request, said string, believed bool) (string, error) {
+	asked := cmp.Or(said, r.WABAID)
+	switch {
+	case said != "" && r.WABAID != "" && said != r.WABAID:
+		return "", &Trouble{Step: StepAccount, Field: "waba_id", Message: fmt.Sprintf("The number is of the WhatsApp account %s, not %s.", said, r.WABAID),
+			Advice: "Give the id of the account that the number belongs to, or leave it out."}
+	case asked == "" || asked == n.WABAID:
+		return n.WABAID, nil
+	case said != "" && believed || r.Operator:
+		return asked, nil
+	}
+	return "", &Trouble{Step: StepClaim, Field: "waba_id", Message: "Nothing proves that the WhatsApp account is yours: only the platform's own address, or 360dialog's, is believed.",
+		Advice: "Leave waba_id out, or ask an operator to connect the number."}
 }
 
 // keep creates the number or brings it up to date, and keeps how it is reached.

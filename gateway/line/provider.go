@@ -83,7 +83,7 @@ func (l *Lines) connectProvider(ctx context.Context, businessID int64, r Request
 	if err := l.examineKey(ctx, a); err != nil {
 		return Connected{}, err
 	}
-	found, wabaID := l.identify(ctx, a)
+	found, said := l.identify(ctx, a)
 	switch {
 	case r.PhoneNumberID == "" && found == "":
 		return Connected{}, missing("phone_number_id", "Give the platform's id of the number or, where the provider has none, its digits.")
@@ -93,7 +93,12 @@ func (l *Lines) connectProvider(ctx context.Context, businessID int64, r Request
 		return Connected{}, &Trouble{Step: StepNumber, Field: "phone_number_id", Message: fmt.Sprintf("The key is of the number with the id %s, not %s.", found, r.PhoneNumberID),
 			Advice: "Give the id of the number that the key is of, or leave it out."}
 	}
-	n, err := l.claim(businessID, r, base == l.o.Dialog360Base && found == r.PhoneNumberID)
+	believed := base == l.o.Dialog360Base && found == r.PhoneNumberID
+	n, err := l.claim(businessID, r, believed)
+	if err != nil {
+		return Connected{}, err
+	}
+	wabaID, err := account(n, r, said, believed)
 	if err != nil {
 		return Connected{}, err
 	}
@@ -110,7 +115,7 @@ func (l *Lines) connectProvider(ctx context.Context, businessID int64, r Request
 		}
 	}
 	n.OnpremToken = token
-	n.BusinessID, n.PhoneNumberID, n.WABAID = businessID, r.PhoneNumberID, cmp.Or(r.WABAID, wabaID, n.WABAID)
+	n.BusinessID, n.PhoneNumberID, n.WABAID = businessID, r.PhoneNumberID, wabaID
 	n.Display, n.Name = cmp.Or(r.Display, n.Display), cmp.Or(r.Name, n.Name)
 	return l.keep(ctx, n, u)
 }

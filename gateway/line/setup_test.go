@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -115,6 +117,25 @@ func (c *cut) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return http.DefaultTransport.RoundTrip(r)
 }
+
+// tap passes requests on to another address and remembers them.
+type tap struct {
+	to    string
+	heard logBuffer
+}
+
+func (p *tap) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	request, err := httputil.DumpRequest(r, true)
+	to, parseErr := url.Parse(p.to)
+	if err := errors.Join(err, parseErr); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	_, _ = p.heard.Write(request)
+	httputil.NewSingleHostReverseProxy(to).ServeHTTP(w, r)
+}
+
+func (p *tap) text() string { return p.heard.String() }
 
 // discard is a queue for work that nobody does.
 type discard struct{}
