@@ -151,6 +151,11 @@ func (s *Server) connect(c *fiber.Ctx, who caller, operator bool, n models.Numbe
 	if s.lines == nil {
 		return notHere("connects numbers by their token")
 	}
+	if how.base != "" || how.style != "" && how.style != line.StyleCloud { // a provider is told the number's secret address
+		if err := person(who); err != nil {
+			return err
+		}
+	}
 	if how.base != "" {
 		if err := s.guard.CheckURL(c.UserContext(), how.base); errors.Is(err, deliver.ErrForbidden) {
 			return invalid("base_url", "url_forbidden", "leads to a place that the gateway may not reach: %s", err)
@@ -249,27 +254,27 @@ func (s *Server) handleNumberGet(c *fiber.Ctx, who caller) error {
 	return reply(c, http.StatusOK, map[string]lineJSON{"number": v})
 }
 
-// reached reads a business's number that a request is about, and refuses the request when nobody said how it is reached.
-func (s *Server) reached(c *fiber.Ctx, who caller) (models.Number, error) {
+// reached reads a business's number that a request is about and how it is reached, and refuses the request when nobody said.
+func (s *Server) reached(c *fiber.Ctx, who caller) (models.Number, models.Upstream, error) {
 	id, err := pathID(c, "id")
 	if err != nil {
-		return models.Number{}, err
+		return models.Number{}, models.Upstream{}, err
 	}
 	n, u, err := s.ownNumber(c.UserContext(), who.Business, id)
 	switch {
 	case err != nil:
-		return n, err
+		return n, models.Upstream{}, err
 	case s.lines == nil:
-		return n, notHere("connects numbers by their token")
+		return n, models.Upstream{}, notHere("connects numbers by their token")
 	case u == nil:
-		return n, &Error{Status: http.StatusConflict, Code: "no_token", Message: "the number has no token yet: connect it with POST /api/client/numbers"}
+		return n, models.Upstream{}, &Error{Status: http.StatusConflict, Code: "no_token", Message: "the number has no token yet: connect it with POST /api/client/numbers"}
 	}
-	return n, nil
+	return n, *u, nil
 }
 
 // handleNumberUpdate replaces a number's token, which works without a gap, and sets its rate.
 func (s *Server) handleNumberUpdate(c *fiber.Ctx, who caller) error {
-	n, err := s.reached(c, who)
+	n, u, err := s.reached(c, who)
 	if err != nil {
 		return err
 	}
@@ -290,8 +295,12 @@ func (s *Server) handleNumberUpdate(c *fiber.Ctx, who caller) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), connectTimeout)
 	defer cancel()
-	var u models.Upstream
 	if token.given {
+		if u.Style != line.StyleCloud { // as when it was connected
+			if err := person(who); err != nil {
+				return err
+			}
+		}
 		if u, err = s.lines.Replace(ctx, who.Business, n.ID, secret); err != nil {
 			return troubled(err)
 		}
@@ -312,7 +321,7 @@ func (s *Server) handleNumberUpdate(c *fiber.Ctx, who caller) error {
 }
 
 func (s *Server) handleNumberCheck(c *fiber.Ctx, who caller) error {
-	n, err := s.reached(c, who)
+	n, _, err := s.reached(c, who)
 	if err != nil {
 		return err
 	}
@@ -329,7 +338,7 @@ func (s *Server) handleNumberCheck(c *fiber.Ctx, who caller) error {
 }
 
 func (s *Server) handleUpstreamDelete(c *fiber.Ctx, who caller) error {
-	n, err := s.reached(c, who)
+	n, _, err := s.reached(c, who)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@
 //     upstream answered and says what to do.
 //   - A number goes to the business that proves it with a token that the platform itself confirms for it. A confirmation by
 //     any other address proves nothing: that could be the asker's own. Without proof it takes an operator.
+//   - The secrets of the gateway's app go to the platform's own address, and to another one only when an operator names it.
 //   - A token is replaced without a gap: the new one is examined first and kept then, and until then the old one is used.
 //   - Tokens, keys and the secret parts of addresses stand in no error, no log line and no text that is kept.
 //
