@@ -155,7 +155,7 @@ type awalOperation struct {
 	EventType   string `json:"event_type,omitempty"`
 	Attempts    int64  `json:"attempts,omitempty"`
 	PhoneNumber string `json:"phone_number,omitempty"`
-	Reason      string `json:"reason"`
+	Reason      string `json:"reason,omitempty"`
 	Timestamp   string `json:"timestamp"`
 }
 

@@ -187,7 +187,7 @@ type platformOperation struct {
 	Endpoint  *event.Webhook  `json:"endpoint,omitempty"`
 	Delivery  *event.Delivery `json:"delivery,omitempty"`
 	Number    string          `json:"number,omitempty"`
-	Reason    string          `json:"reason"`
+	Reason    string          `json:"reason,omitempty"`
 	Timestamp string          `json:"timestamp"`
 }
 

@@ -181,7 +181,7 @@ type twabotOperation struct {
 	EventID       string `json:"event_id,omitempty"`
 	EventType     string `json:"event_type,omitempty"`
 	Attempts      int64  `json:"attempts,omitempty"`
-	Reason        string `json:"reason"`
+	Reason        string `json:"reason,omitempty"`
 	BusinessPhone string `json:"business_phone,omitempty"`
 	BusinessID    int64  `json:"business_id"`
 }

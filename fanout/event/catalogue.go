@@ -50,6 +50,7 @@ var catalogue = [...]Type{
 	{Name: TemplateCategoryUpdated, Description: "The category of a template has changed.", Field: "template_category_update", Emitted: true},
 	{Name: TemplateCategoryAnnounced, Description: "The category of a template is going to change in a day.", Field: "template_category_update", Emitted: true},
 	{Name: TemplateCategoryDetected, Description: "The platform found a template in the wrong category.", Field: "template_correct_category_detection", Emitted: true},
+	{Name: NumberConnected, Description: "A number was connected: messages can be sent from it.", Emitted: true, Derived: true},
 	{Name: NumberNameUpdated, Description: "The display name of a number was approved, rejected or deferred.", Field: "phone_number_name_update", Emitted: true},
 	{Name: NumberQualityUpdated, Description: "Quality, messaging limit or throughput of a number changed.", Field: "phone_number_quality_update", Emitted: true},
 	{Name: NumberUsernameUpdated, Description: "The username of a number was approved, reserved or deleted.", Field: "business_username_updates", Emitted: true},

@@ -10,6 +10,7 @@ import (
 func operationRecipes() []recipe {
 	return []recipe{
 		{ErrorReported, "", sampleError},
+		{NumberConnected, "", func(*sample) {}},
 		{WebhookFailing, "", func(s *sample) {
 			s.operate(120)
 			since, end := s.after(-60*time.Hour), s.after(60*time.Hour)

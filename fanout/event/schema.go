@@ -99,6 +99,8 @@ func partsOf(t Type) parts {
 		always, sometimes = "webhook", "reason"
 	case DeliveryExhausted:
 		always, sometimes = "webhook delivery", "reason"
+	case NumberConnected:
+		always, sometimes = "number", ""
 	case UpstreamSilent:
 		always, sometimes = "reason", ""
 	case UpstreamUnrecognized:

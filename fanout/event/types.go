@@ -34,6 +34,7 @@ const (
 	TemplateCategoryAnnounced = "template.category.announced"
 	TemplateCategoryDetected  = "template.category.detected"
 
+	NumberConnected       = "number.connected"
 	NumberNameUpdated     = "number.name.updated"
 	NumberQualityUpdated  = "number.quality.updated"
 	NumberUsernameUpdated = "number.username.updated"
