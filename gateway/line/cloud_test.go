@@ -1,6 +1,8 @@
 package line
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"net/url"
@@ -52,6 +54,35 @@ func TestConnect(t *testing.T) {
 	require.Equal(t, "Demo Bakery", b.numbers()[0].Name)
 	require.Equal(t, "Demo Bakery and Sons", again.Upstream.Checked.VerifiedName)
 	require.NotContains(t, b.log.String(), wabatest.DefaultToken)
+}
+
+// news remembers what it was told.
+type news struct {
+	told []string
+	err  error
+}
+
+func (n *news) TellConnected(_ context.Context, number models.Number, at time.Time) error {
+	if number.ID == 0 || at.IsZero() {
+		return errors.New("told of nothing")
+	}
+	n.told = append(n.told, number.PhoneNumberID)
+	return n.err
+}
+
+// Whoever is interested hears of a number when it is connected, and not when it is brought up to date.
+func TestConnectTells(t *testing.T) {
+	t.Parallel()
+	heard := &news{}
+	b := setup(t, wabatest.Options{}, func(o *Options) { o.News = heard })
+	c := b.connect(request())
+	b.connect(request())
+	require.Equal(t, []string{wabatest.DefaultNumberID}, heard.told)
+	require.NoError(t, b.Disconnect(t.Context(), b.ours.ID, c.Number.ID))
+	heard.err = errors.New("the database is away")
+	require.True(t, b.connect(request()).Upstream.Checked.OK, "that nobody could be told is no reason to fail")
+	require.Len(t, heard.told, 2)
+	require.Contains(t, b.log.String(), "nobody was told that a number was connected")
 }
 
 // A token for one account says which it is, and an app that is known here need not be named.

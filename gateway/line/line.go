@@ -29,12 +29,20 @@ type Options struct {
 	// CloudBase and Dialog360Base take the place of the platform's and of 360dialog's own addresses, for requests that name
 	// none and in what is believed of numbers: those of a simulated platform. Empty: the real ones.
 	CloudBase, Dialog360Base string
+	// News hears of numbers that were connected; nil: nobody does.
+	News News
 	// Leads says whether this process is the one that checks the numbers; nil: it is.
 	Leads func() bool
 	// Log is where a number's troubles go; nil discards.
 	Log *slog.Logger
 	// Now is the clock; nil is the wall clock.
 	Now func() time.Time
+}
+
+// News tells the business that a number was connected, once however often it is told of the same moment; a *fanout.Recorder
+// does.
+type News interface {
+	TellConnected(ctx context.Context, n models.Number, at time.Time) error
 }
 
 // Lines connects numbers and looks after them. Make it with New; safe for concurrent use.
@@ -273,16 +281,17 @@ func account(n models.Number, r Request, said string, believed bool) (string, er
 		Advice: "Leave waba_id out, or ask an operator to connect the number."}
 }
 
-// keep creates the number or brings it up to date, and keeps how it is reached.
+// keep creates the number or brings it up to date, keeps how it is reached, and tells of one that was not reached before.
 func (l *Lines) keep(ctx context.Context, n models.Number, u models.Upstream) (Connected, error) {
 	c := Connected{Number: n, New: n.ID == 0, Upstream: u}
+	reached := false
 	var err error
 	if c.New {
 		c.Number, err = l.o.Store.CreateNumber(ctx, n)
 	} else {
 		err = l.o.Store.UpdateNumber(ctx, n)
-		if before, beforeErr := l.o.Store.UpstreamOf(ctx, n.ID); beforeErr == nil && u.Rate == 0 {
-			c.Upstream.Rate = before.Rate
+		if before, beforeErr := l.o.Store.UpstreamOf(ctx, n.ID); beforeErr == nil {
+			reached, c.Upstream.Rate = true, cmp.Or(u.Rate, before.Rate)
 		}
 	}
 	if errors.Is(err, models.ErrConflict) { // somebody connected it in this very moment
@@ -296,6 +305,11 @@ func (l *Lines) keep(ctx context.Context, n models.Number, u models.Upstream) (C
 		return c, err
 	}
 	l.refresh(ctx)
+	if l.o.News != nil && !reached {
+		if err := l.o.News.TellConnected(ctx, c.Number, l.o.Now()); err != nil { // the number works: that is no reason to say that it does not
+			l.o.Log.Warn("nobody was told that a number was connected", "number_id", c.Number.ID, "error", err)
+		}
+	}
 	c.Upstream.Checked, err = l.Check(ctx, c.Number)
 	return c, err
 }
