@@ -12,8 +12,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
+	"wabagate/fanout"
 	"wabagate/gateway/line"
 	"wabagate/models"
 	"wabagate/waba/graph"
@@ -103,6 +105,11 @@ func secretFlag(name, value string, in io.Reader) (models.Secret, error) {
 	return models.Secret(value), nil
 }
 
+// unqueued leaves work in the database, where the gateway finds it within seconds.
+type unqueued struct{}
+
+func (unqueued) Enqueue(context.Context, ...models.Work) error { return nil }
+
 func connect(cmd *cobra.Command, s *models.Store, business int64, r line.Request) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), connectTimeout)
 	defer cancel()
@@ -113,16 +120,19 @@ func connect(cmd *cobra.Command, s *models.Store, business int64, r line.Request
 	if err != nil {
 		return err
 	}
-	directory, err := models.NewDirectory(ctx, s, slog.New(slog.DiscardHandler))
+	log := slog.New(slog.DiscardHandler)
+	directory, err := models.NewDirectory(ctx, s, log)
 	if err != nil {
 		return err
 	}
+	news := fanout.NewRecorder(s, directory, fanout.NewSubscriptions(directory.Routes, log), unqueued{}, nil, log, fanout.NewMetrics(prometheus.NewRegistry()), s.Now)
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if cfg.Proxy != nil {
 		transport.Proxy = http.ProxyURL(cfg.Proxy)
 	}
 	defer transport.CloseIdleConnections()
-	lines, err := line.New(line.Options{Store: s, Directory: directory, Client: graph.New(&http.Client{Timeout: 30 * time.Second, Transport: transport}, "wabagate"), PublicURL: cfg.PublicURL})
+	lines, err := line.New(line.Options{Store: s, Directory: directory, Client: graph.New(&http.Client{Timeout: 30 * time.Second, Transport: transport}, "wabagate"), PublicURL: cfg.PublicURL,
+		News: news, Now: s.Now})
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -71,9 +73,23 @@ func TestAdminConnect(t *testing.T) {
 		require.NotContains(t, out+complaint, wabatest.DefaultToken)
 	}
 
+	heard := make(chan string, 10)
+	crm := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		heard <- string(body)
+	}))
+	t.Cleanup(crm.Close)
+	p.subscribe(made, map[string]any{"name": "crm", "url": crm.URL, "events": []string{"number.connected"}})
 	out, complaint, err := p.admin(wabatest.DefaultToken+"\n", append(cloud, "-")...)
 	require.NoError(t, err, complaint)
 	require.Regexp(t, `^number \d+\t15550100200\tDemo Bakery\n$`, out)
+	select {
+	case body := <-heard:
+		require.Contains(t, body, `"type":"number.connected"`)
+		require.Contains(t, body, `"phone_number_id":"`+wabatest.DefaultNumberID+`"`)
+	case <-time.After(time.Minute):
+		t.Error("the business did not hear of its number")
+	}
 	out, complaint, err = p.admin("providers-key-1", "connect", "601", "--business", business, "--style", line.StyleOnPremises, "--base-url", base, "--token", "-", "--display-number", "+1 555 010 0201")
 	require.NoError(t, err, complaint)
 	require.Regexp(t, `^number \d+\t15550100201\t\n$`, out)
