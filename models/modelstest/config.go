@@ -191,6 +191,9 @@ func testRoutesVersion(t *testing.T, w *world) {
 			_, _ = w.CreateNumber(w.ctx, models.Number{BusinessID: w.business, PhoneNumberID: "200"})
 			return nil
 		}},
+		{"update number", true, func() error {
+			return w.UpdateNumber(w.ctx, models.Number{ID: w.number.ID, BusinessID: w.business, Name: "n"})
+		}},
 		{"set upstream", true, func() error {
 			return w.SetUpstream(w.ctx, w.business, models.Upstream{NumberID: w.number.ID, Token: "t"})
 		}},
