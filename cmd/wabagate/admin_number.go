@@ -132,7 +132,7 @@ func connect(cmd *cobra.Command, s *models.Store, business int64, r line.Request
 	}
 	defer transport.CloseIdleConnections()
 	lines, err := line.New(line.Options{Store: s, Directory: directory, Client: graph.New(&http.Client{Timeout: 30 * time.Second, Transport: transport}, "wabagate"), PublicURL: cfg.PublicURL,
-		News: news, Now: s.Now})
+		CloudBase: cfg.GraphURL, Dialog360Base: cfg.Dialog360URL, News: news, Now: s.Now})
 	if err != nil {
 		return err
 	}

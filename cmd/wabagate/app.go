@@ -124,7 +124,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	}
 
 	leads := func() bool { return false }
-	out, err := a.newOutbound(guard, queue, func() bool { return leads() }, registry)
+	out, err := a.newOutbound(guard, queue, recorder, func() bool { return leads() }, registry)
 	if err != nil {
 		return nil, err
 	}

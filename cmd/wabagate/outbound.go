@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"wabagate/fanout"
 	"wabagate/fanout/deliver"
 	"wabagate/fanout/task"
 	"wabagate/gateway/line"
@@ -27,7 +28,7 @@ const upstreamConns = 512
 const upstreamTimeout = 5 * time.Minute
 
 // newOutbound makes the parts that call the platform. leads says whether this process looks after the numbers.
-func (a *App) newOutbound(guard *deliver.Guard, queue *task.Queue, leads func() bool, registry prometheus.Registerer) (*outbound, error) {
+func (a *App) newOutbound(guard *deliver.Guard, queue *task.Queue, news *fanout.Recorder, leads func() bool, registry prometheus.Registerer) (*outbound, error) {
 	transport := deliver.NewTransport(guard, deliver.Options{Proxy: a.cfg.Proxy}, upstreamConns)
 	a.onStop("connections to the platform", func() error { transport.CloseIdleConnections(); return nil })
 	o := &outbound{client: graph.New(&http.Client{Transport: transport, Timeout: upstreamTimeout}, "wabagate")}
@@ -36,7 +37,7 @@ func (a *App) newOutbound(guard *deliver.Guard, queue *task.Queue, leads func() 
 	a.onStop("sender", func() error { o.sender.Close(); return nil })
 	var err error
 	o.lines, err = line.New(line.Options{Store: a.store, Directory: a.directory, Client: o.client, PublicURL: a.cfg.PublicURL,
-		CloudBase: a.cfg.GraphURL, Dialog360Base: a.cfg.Dialog360URL, Leads: leads, Log: a.log, Now: a.store.Now})
+		CloudBase: a.cfg.GraphURL, Dialog360Base: a.cfg.Dialog360URL, News: news, Leads: leads, Log: a.log, Now: a.store.Now})
 	return o, err
 }
 
