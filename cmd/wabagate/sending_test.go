@@ -116,6 +116,9 @@ func TestSendingTroubles(t *testing.T) {
 			for name, to := range recipients {
 				ids[name] = c.send("/v1/messages", fmt.Appendf(nil, `{"messaging_product":"whatsapp","to":%q,"text":{"body":%q}}`, to, name), http.StatusAccepted)
 				require.Contains(t, ids[name], "snd_")
+				// A number rests while its upstream does nothing but fail, each time for longer: it does not do that here.
+				next++
+				c.send("/v1/messages?wait=20", fmt.Appendf(nil, `{"messaging_product":"whatsapp","to":"%d","text":{"body":"Hi"}}`, next), http.StatusOK)
 			}
 			for name, id := range ids {
 				m := c.settled(id, time.Minute)
