@@ -42,23 +42,31 @@ func (s *Store) LeaveBroadcasts(ctx context.Context, owner int64) error {
 
 // OpenSends is how many of a broadcast's messages are not settled.
 type OpenSends struct {
-	Waiting   int64 // for their turn or another attempt, or underway
+	Ready     int64 // for their turn, or underway
+	Later     int64 // for another attempt, when its time comes
 	Undecided int64
 }
 
+// None says that all are settled.
+func (o OpenSends) None() bool { return o == OpenSends{} }
+
 // OpenSends counts them.
-func (s *Store) OpenSends(ctx context.Context, broadcastID int64) (OpenSends, error) {
+func (s *Store) OpenSends(ctx context.Context, broadcastID int64) (o OpenSends, err error) {
 	var rows []struct {
 		State SendState
+		Later bool
 		N     int64
 	}
-	err := s.db.WithContext(ctx).Raw("SELECT state, count(*) AS n FROM sends WHERE broadcast_id = ? AND state IN (0, 1, 4) GROUP BY state", broadcastID).Scan(&rows).Error
-	var o OpenSends
+	err = s.db.WithContext(ctx).Raw("SELECT state, state = 0 AND due_at > ? AS later, count(*) AS n FROM sends WHERE broadcast_id = ? AND state IN (0, 1, 4) GROUP BY 1, 2",
+		moment(s.Now().Add(sendSlack)), broadcastID).Scan(&rows).Error
 	for _, r := range rows {
-		if r.State == SendUndecided {
+		switch {
+		case r.State == SendUndecided:
 			o.Undecided += r.N
-		} else {
-			o.Waiting += r.N
+		case r.Later:
+			o.Later += r.N
+		default:
+			o.Ready += r.N
 		}
 	}
 	return o, translate(err, fmt.Sprintf("open messages of broadcast %d", broadcastID))

@@ -223,10 +223,10 @@ func testRelease(_ *testing.T, w *world) {
 	w.equal("work", []any{ok, len(ws), len(ws[0].Members), len(ws[1].Members), ws[0].Kind, ws[0].WebhookID, ws[0].Priority}, []any{true, 2, 100, 23, models.SendMessages, w.number.ID, models.Bulk})
 	w.equal("in the outbox", len(w.unfinished())-before, 2)
 	after := w.plan(p.BroadcastID)
-	w.equal("moved", []any{after.Place, after.OptedOut, after.PacedAt, w.open(p), w.total(p)}, []any{125, 2, second(9), models.OpenSends{Waiting: 123}, 128})
+	w.equal("moved", []any{after.Place, after.OptedOut, after.PacedAt, w.open(p), w.total(p)}, []any{125, 2, second(9), models.OpenSends{Ready: 123}, 128})
 	_, ok, err = w.ReleaseBroadcast(w.ctx, r)
 	w.ok(err)
-	w.equal("once", []any{ok, w.open(p)}, []any{false, models.OpenSends{Waiting: 123}})
+	w.equal("once", []any{ok, w.open(p)}, []any{false, models.OpenSends{Ready: 123}})
 	sends, err := w.Sends(w.ctx, ws[0].Members[:1])
 	w.ok(err)
 	w.equal("a message", []any{sends[0].To, sends[0].Text, sends[0].SentBy, sends[0].BroadcastID, sends[0].Place, sends[0].State, string(sends[0].Body), sends[0].BusinessID},
@@ -237,7 +237,7 @@ func testRelease(_ *testing.T, w *world) {
 	w.erase(w.people(w.ref("15550000127", "", true))[0].Contact.ID)
 	_, ok, err = w.ReleaseBroadcast(w.ctx, late)
 	w.ok(err)
-	w.equal("all but the erased", []any{ok, w.open(p), w.total(p)}, []any{true, models.OpenSends{Waiting: 127}, 127})
+	w.equal("all but the erased", []any{ok, w.open(p), w.total(p)}, []any{true, models.OpenSends{Ready: 127}, 127})
 	w.erase(person.Contact.ID)
 	rs, _, err := w.RecipientReports(w.ctx, w.business, p.BroadcastID, models.RecipientErased, 0, 0)
 	w.ok(err)
@@ -314,6 +314,7 @@ func testPause(_ *testing.T, w *world) {
 	taken, err = w.TakeSends(w.ctx, sends)
 	w.ok(err)
 	w.equal("nothing is taken", len(taken), 0)
+	w.equal("held", w.open(p), models.OpenSends{Ready: 10, Later: 110})
 	_, ok, err := w.ReleaseBroadcast(w.ctx, w.releaseOf(w.plan(p.BroadcastID), 1, 5))
 	w.ok(err)
 	w.equal("nothing is released", ok, false)
@@ -334,7 +335,7 @@ func testCancelBroadcast(_ *testing.T, w *world) {
 		{ID: sends[3], State: models.SendUndecided, DueAt: w.Now().Add(50 * time.Millisecond)}}}))
 	_, err = w.CancelBroadcast(w.ctx, w.business, p.BroadcastID)
 	w.ok(err)
-	w.equal("what is underway or undecided is open", w.open(p), models.OpenSends{Waiting: 1, Undecided: 1})
+	w.equal("what is underway or undecided is open", w.open(p), models.OpenSends{Ready: 1, Undecided: 1})
 	_, ok, err := w.ReleaseBroadcast(w.ctx, w.releaseOf(w.plan(p.BroadcastID), 1, 5))
 	w.ok(err)
 	w.equal("nothing is released", ok, false)
@@ -461,7 +462,7 @@ func testReleaseRush(_ *testing.T, w *world) {
 			made += len(w.release(ps[0], 4, 50))
 		}
 	}
-	w.equal("each once", []any{made, w.open(p), w.total(p)}, []any{recipients, models.OpenSends{Waiting: recipients}, recipients})
+	w.equal("each once", []any{made, w.open(p), w.total(p)}, []any{recipients, models.OpenSends{Ready: recipients}, recipients})
 }
 
 // testRetentionOfRecipients: who got a broadcast is forgotten when messages are.

@@ -18,7 +18,7 @@ CREATE TABLE broadcast_recipients (
 CREATE UNIQUE INDEX broadcast_recipients_name ON broadcast_recipients (broadcast_id, name);
 
 -- What of a broadcast is not settled, which is little.
-CREATE INDEX sends_open ON sends (broadcast_id, state) WHERE broadcast_id IS NOT NULL AND state IN (0, 1, 4);
+CREATE INDEX sends_open ON sends (broadcast_id, state, due_at) WHERE broadcast_id IS NOT NULL AND state IN (0, 1, 4);
 
 -- Who wants no broadcasts.
 CREATE TABLE opt_outs (
