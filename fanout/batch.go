@@ -174,6 +174,7 @@ func (b *batch) add(f *fact, p *models.Person, i int) error {
 		return nil
 	}
 	b.known[f.key] = true
+	b.noteOptOut(f)
 	switch {
 	case f.told != nil && f.status != nil:
 		return b.addFailed(f, p, b.broadcasts[i])

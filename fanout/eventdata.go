@@ -100,7 +100,7 @@ func orderData(o *models.Order) *event.Order {
 
 func broadcastData(v *models.Broadcast) *event.Broadcast {
 	out := &event.Broadcast{ID: v.ID, Reference: v.Reference, Name: v.Name, TemplateName: v.TemplateName, Status: "running", TotalRecipients: v.Total,
-		Sent: v.Sent, Delivered: v.Delivered, Read: v.Read, Failed: v.Failed, StartedAt: event.Time{Time: v.StartedAt}}
+		Sent: v.Sent, Delivered: v.Delivered, Read: v.Read, Failed: v.Failed, Failures: Failures(v), StartedAt: event.Time{Time: v.StartedAt}}
 	if !v.CompletedAt.IsZero() {
 		out.Status, out.CompletedAt = "completed", &event.Time{Time: v.CompletedAt}
 	}

@@ -51,6 +51,7 @@ type fact struct {
 
 	orderRef     *models.OrderRef     // of a change that somebody makes; nil: as the callback has it
 	broadcastRef *models.BroadcastRef // likewise
+	closes       bool                 // of a broadcast: its total is known for certain
 
 	field  string
 	change *waba.Change // where it stands; nil when there was no envelope

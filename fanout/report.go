@@ -134,6 +134,12 @@ func (b *batch) count(f *fact, broadcast *models.Broadcast, before, after string
 	if before == after {
 		return
 	}
+	switch waba.StatusFailed {
+	case after:
+		countFailure(broadcast, codeOf(f))
+	case before:
+		uncountFailure(broadcast, codeOf(f))
+	}
 	s0, d0, r0, f0 := tally(before)
 	s1, d1, r1, f1 := tally(after)
 	broadcast.Sent += s1 - s0
@@ -161,7 +167,7 @@ func (b *batch) tellBroadcasts() error {
 		typ, key := "", event.Key{}
 		switch {
 		case !broadcast.CompletedAt.IsZero():
-		case broadcast.Total > 0 && broadcast.Sent+broadcast.Failed >= broadcast.Total:
+		case (broadcast.Total > 0 || f.closes) && broadcast.Sent+broadcast.Failed >= broadcast.Total:
 			broadcast.CompletedAt = b.now
 			typ, key = event.BroadcastCompleted, event.NewKey(event.BroadcastCompleted, id(broadcast.ID))
 		case b.now.Sub(broadcast.ProgressAt) >= progressEvery && broadcast.Sent+broadcast.Failed > 0:

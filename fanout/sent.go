@@ -267,7 +267,9 @@ func (b *batch) accept(f *fact, s *models.Send, wamid string, first bool, broadc
 	}
 	failure := b.messages[failureOf(s)]
 	if first && s.Wamid == wamid && broadcast != nil && failure.Status == waba.StatusFailed {
-		b.count(f, broadcast, waba.StatusFailed, "")
+		failed := *f
+		failed.told = &models.ToldSend{Code: s.ErrorCode} // which is what it was counted under
+		b.count(&failed, broadcast, waba.StatusFailed, "")
 	}
 }
 

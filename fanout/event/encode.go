@@ -108,16 +108,21 @@ func (o *object) texts(name string, list []string) {
 }
 
 func (o *object) errors(name string, list []Error) {
-	if len(list) == 0 {
+	o.list(name, len(list), func(i int) { list[i].write(o) })
+}
+
+// list writes a member that is an array of objects; an empty one leaves no key.
+func (o *object) list(name string, n int, members func(i int)) {
+	if n == 0 {
 		return
 	}
 	o.key(name)
 	o.dst = append(o.dst, '[')
-	for i := range list {
+	for i := range n {
 		if i > 0 {
 			o.dst = append(o.dst, ',')
 		}
-		o.nested(func() { list[i].write(o) })
+		o.nested(func() { members(i) })
 	}
 	o.dst, o.more = append(o.dst, ']'), true
 }
@@ -321,8 +326,16 @@ func (b *Broadcast) write(o *object) {
 	o.number("delivered", b.Delivered, true)
 	o.number("read", b.Read, true)
 	o.number("failed", b.Failed, true)
+	o.list("failures", len(b.Failures), func(i int) { b.Failures[i].write(o) })
 	o.moment("started_at", b.StartedAt.Time)
 	o.optionalMoment("completed_at", b.CompletedAt)
+}
+
+func (f *Failure) write(o *object) {
+	o.text("code", f.Code, true)
+	o.number("count", f.Count, true)
+	o.text("action", f.Action, false)
+	o.text("advice", f.Advice, false)
 }
 
 func (w *Webhook) write(o *object) {

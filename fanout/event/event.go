@@ -216,8 +216,18 @@ type Broadcast struct {
 	Delivered       int64  `json:"delivered"`
 	Read            int64  `json:"read"`
 	Failed          int64  `json:"failed"`
-	StartedAt       Time   `json:"started_at"`
-	CompletedAt     *Time  `json:"completed_at,omitempty"`
+	// Failures are the reasons of those that failed, the most frequent first.
+	Failures    []Failure `json:"failures,omitempty"`
+	StartedAt   Time      `json:"started_at"`
+	CompletedAt *Time     `json:"completed_at,omitempty"`
+}
+
+// Failure is a reason why recipients of a broadcast were not reached, and of how many.
+type Failure struct {
+	Code   string `json:"code"` // of the platform; empty: it gave none
+	Count  int64  `json:"count"`
+	Action string `json:"action,omitempty"` // what the code calls for, as of an error
+	Advice string `json:"advice,omitempty"`
 }
 
 // Webhook is the webhook that an operational event is about.

@@ -41,6 +41,7 @@ func tradeRecipes() []recipe {
 			b := s.broadcast()
 			b.Status, b.CompletedAt = "completed", &s.at
 			b.Sent, b.Delivered, b.Read, b.Failed = 488, 431, 202, 12
+			b.Failures = []Failure{sampleFailure("131026", 9), sampleFailure("131049", 3)}
 			s.data.Broadcast = b
 		}},
 	}
@@ -69,6 +70,12 @@ func samplePayment(s *sample) {
 		o.text("timestamp", s.unix(), true)
 		o.raw("payment", payment)
 	})))
+}
+
+// sampleFailure is a reason of failures as the gateway explains it.
+func sampleFailure(code string, count int64) Failure {
+	e := explained(Error{Code: code})
+	return Failure{Code: code, Count: count, Action: e.Action, Advice: e.Advice}
 }
 
 // broadcast is one that has been running for two minutes.
