@@ -6,6 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"wabagate/fanout"
 	"wabagate/fanout/event"
 	"wabagate/models"
 )
@@ -14,6 +15,9 @@ func (s *Server) registerBroadcasts(r fiber.Router) {
 	r.Get("/broadcasts", s.client(s.handleBroadcastList))
 	r.Post("/broadcasts", s.client(s.handleBroadcastCreate))
 	r.Get("/broadcasts/:id<int>", s.client(s.handleBroadcastGet))
+	s.registerPlans(r)
+	s.registerRecipients(r)
+	s.registerOptOuts(r)
 }
 
 const (
@@ -28,19 +32,26 @@ type broadcastJSON struct {
 	Name            string      `json:"name"`
 	TemplateName    string      `json:"template_name"`
 	NumberID        *int64      `json:"number_id"`        // null: several, or not known
-	Status          string      `json:"status"`           // running or completed
+	Status          string      `json:"status"`           // running or completed; of one that the gateway sends see planStatus
 	TotalRecipients *int64      `json:"total_recipients"` // null: not known
 	Sent            int64       `json:"sent"`
 	Delivered       int64       `json:"delivered"`
 	Read            int64       `json:"read"`
 	Failed          int64       `json:"failed"`
 	StartedAt       event.Time  `json:"started_at"`
-	CompletedAt     *event.Time `json:"completed_at"`
+	CompletedAt     *event.Time `json:"completed_at"` // every recipient reached sent or failed; null: not yet
+	// Failures are the reasons of those that failed, the most frequent first.
+	Failures []event.Failure `json:"failures"`
+	Plan     *planJSON       `json:"plan"` // null: it is sent elsewhere
 }
 
+// broadcastView is a broadcast that is sent elsewhere.
 func broadcastView(b models.Broadcast) broadcastJSON {
 	v := broadcastJSON{ID: b.ID, Reference: b.Reference, Name: b.Name, TemplateName: b.TemplateName, Status: "running", Sent: b.Sent, Delivered: b.Delivered,
 		Read: b.Read, Failed: b.Failed, StartedAt: event.Time{Time: b.StartedAt}, CompletedAt: timeView(b.CompletedAt)}
+	if v.Failures = fanout.Failures(&b); v.Failures == nil {
+		v.Failures = []event.Failure{}
+	}
 	if v.CompletedAt != nil {
 		v.Status = "completed"
 	}
@@ -63,10 +74,14 @@ func (s *Server) handleBroadcastList(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	rows, next := cut(rows, limit, func(b models.Broadcast) int64 { return b.ID })
+	list, err := s.broadcastViews(c.UserContext(), who.Business, rows...)
+	if err != nil {
+		return err
+	}
 	return reply(c, http.StatusOK, struct {
 		Broadcasts []broadcastJSON `json:"broadcasts"`
 		Next       string          `json:"next_cursor,omitempty"`
-	}{views(rows, broadcastView), next})
+	}{list, next})
 }
 
 func (s *Server) handleBroadcastGet(c *fiber.Ctx, who caller) error {
@@ -78,7 +93,11 @@ func (s *Server) handleBroadcastGet(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, map[string]broadcastJSON{"broadcast": broadcastView(b)})
+	list, err := s.broadcastViews(c.UserContext(), who.Business, b)
+	if err != nil {
+		return err
+	}
+	return reply(c, http.StatusOK, map[string]broadcastJSON{"broadcast": list[0]})
 }
 
 // parseBroadcast reads a broadcast that is sent elsewhere. Its messages are known by its reference, which they carry in
@@ -112,8 +131,12 @@ func parseBroadcast(body []byte) (models.Broadcast, error) {
 	return b, nil
 }
 
-// handleBroadcastCreate makes a broadcast known, or says more about one that was noticed before it was registered.
+// handleBroadcastCreate makes a broadcast that the gateway is to send or, where nothing is given to be sent, makes one known
+// that is sent elsewhere, or says more about one that was noticed before it was registered.
 func (s *Server) handleBroadcastCreate(c *fiber.Ctx, who caller) error {
+	if plans(c.Request().Body()) {
+		return s.createDraft(c, who)
+	}
 	b, err := parseBroadcast(c.Request().Body())
 	if err != nil {
 		return err
@@ -127,6 +150,13 @@ func (s *Server) handleBroadcastCreate(c *fiber.Ctx, who caller) error {
 		if !owns(ns, b.NumberID) {
 			return invalid("number_id", codeInvalid, "is not one of your numbers")
 		}
+	}
+	planned, err := s.store.PlannedReference(c.UserContext(), who.Business, b.Reference)
+	if err != nil {
+		return err
+	}
+	if planned {
+		return invalid("reference", codeInvalid, "is that of a broadcast that the gateway sends: it is counted already")
 	}
 	b, err = s.recorder.RegisterBroadcast(c.UserContext(), b)
 	if err != nil {
