@@ -9,6 +9,7 @@ import (
 	"wabagate/fanout"
 	"wabagate/fanout/deliver"
 	"wabagate/fanout/task"
+	"wabagate/gateway/broadcast"
 	"wabagate/gateway/line"
 	"wabagate/gateway/sending"
 	"wabagate/waba/graph"
@@ -19,6 +20,8 @@ type outbound struct {
 	client *graph.Client
 	sender *sending.Sender
 	lines  *line.Lines
+	// broadcasts makes the messages of those that run.
+	broadcasts *broadcast.Engine
 }
 
 // upstreamConns is how many idle connections to the platform are kept: as many as the fastest number has requests in flight.
@@ -35,6 +38,7 @@ func (a *App) newOutbound(guard *deliver.Guard, queue *task.Queue, news *fanout.
 	o.sender = sending.New(sending.Options{Store: a.store, Client: o.client, Redis: a.redis, Enqueue: queue.Enqueue, Undecided: a.cfg.Undecided,
 		Log: a.log, Metrics: sending.NewMetrics(registry)})
 	a.onStop("sender", func() error { o.sender.Close(); return nil })
+	o.broadcasts = broadcast.New(broadcast.Options{Store: a.store, Enqueue: queue.Enqueue, Close: news.CloseBroadcast, Log: a.log})
 	var err error
 	o.lines, err = line.New(line.Options{Store: a.store, Directory: a.directory, Client: o.client, PublicURL: a.cfg.PublicURL,
 		CloudBase: a.cfg.GraphURL, Dialog360Base: a.cfg.Dialog360URL, News: news, Leads: leads, Log: a.log, Now: a.store.Now})
@@ -45,4 +49,5 @@ func (a *App) newOutbound(guard *deliver.Guard, queue *task.Queue, news *fanout.
 func (a *App) workOutbound(o *outbound) {
 	a.wg.Go(func() { o.sender.Run(a.background) })
 	a.wg.Go(func() { o.lines.Run(a.background) })
+	a.wg.Go(func() { o.broadcasts.Run(a.background) })
 }
