@@ -109,7 +109,9 @@ func (s *Store) Maintain(ctx context.Context, now time.Time, r Retention) (Maint
 		args []any
 	}{
 		{"inspections WHERE id IN (SELECT id FROM inspections WHERE id < ? ORDER BY id LIMIT ?)", []any{FirstID(now.Add(-inspectionsFor)), rowsAtOnce}},
-		{"sends WHERE id IN (SELECT id FROM sends WHERE id < ? AND settled_at < ? ORDER BY id LIMIT ?)", []any{FirstID(c.messages), moment(c.messages), rowsAtOnce}},
+		// Those of a broadcast that goes on are counted when it ends.
+		{`sends WHERE id IN (SELECT id FROM sends WHERE id < ? AND settled_at < ? AND (broadcast_id IS NULL OR broadcast_id NOT IN
+			(SELECT broadcast_id FROM broadcast_plans WHERE finished_at IS NULL)) ORDER BY id LIMIT ?)`, []any{FirstID(c.messages), moment(c.messages), rowsAtOnce}},
 		{`broadcast_recipients WHERE (broadcast_id, place) IN (SELECT r.broadcast_id, r.place FROM broadcast_plans p JOIN broadcast_recipients r ON r.broadcast_id = p.broadcast_id
 			WHERE p.finished_at < ? LIMIT ?)`, []any{moment(c.messages), rowsAtOnce}},
 		{"sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE expires_at <= ? LIMIT ?)", []any{moment(now), rowsAtOnce}},

@@ -468,8 +468,20 @@ func testReleaseRush(_ *testing.T, w *world) {
 // testRetentionOfRecipients: who got a broadcast is forgotten when messages are.
 func testRetentionOfRecipients(_ *testing.T, w *world) {
 	old, running := w.started(3, 1), w.started(3, 1)
-	_, err := w.FinishBroadcast(w.ctx, old, 3)
+	for _, p := range []models.BroadcastPlan{old, running} {
+		var results []models.SendResult
+		for _, id := range w.release(p, 1, 3) {
+			results = append(results, models.SendResult{ID: id, State: models.SendFailed})
+		}
+		w.ok(w.SettleSends(w.ctx, models.SendSettlement{Results: results}))
+	}
+	_, err := w.FinishBroadcast(w.ctx, w.plan(old.BroadcastID), 3)
 	w.ok(err)
+	settled := func(p models.BroadcastPlan) int64 {
+		n, err := w.SettledSends(w.ctx, p.BroadcastID)
+		w.ok(err)
+		return n
+	}
 	count := func(p models.BroadcastPlan) int {
 		rs, err := w.NextRecipients(w.ctx, p, 0, 10)
 		w.ok(err)
@@ -484,4 +496,5 @@ func testRetentionOfRecipients(_ *testing.T, w *world) {
 	_, err = w.Maintain(w.ctx, time.Now().Add(5*day), models.Retention{Messages: 2 * day})
 	w.ok(err)
 	w.equal("gone", []int{count(old), count(running)}, []int{0, 3})
+	w.equal("and their messages", []int64{settled(old), settled(running)}, []int64{0, 3})
 }
