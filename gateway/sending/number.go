@@ -1,6 +1,7 @@
 package sending
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -24,8 +25,6 @@ type number struct {
 	busy    map[string]bool // recipients of those
 	known   account
 	owner   int64 // the business
-	// horizon is when work that is put off for the pace is due.
-	horizon time.Time
 	// lead is how long it takes to take messages.
 	lead      time.Duration
 	restUntil time.Time // nothing leaves before
@@ -40,7 +39,6 @@ const (
 
 func newNumber(s *Sender, id int64) *number {
 	n := &number{s: s, id: id, pace: newPace(s.redis, id, s.now), jobs: map[int64]*job{}, busy: map[string]bool{}, lead: leastLead}
-	n.known.rate = standardRate
 	n.moved = sync.NewCond(&n.mu)
 	return n
 }
@@ -55,14 +53,15 @@ func (n *number) admit(w models.Work, held func() bool, free int) *job {
 	}
 	now := n.s.now()
 	j := &job{work: w, held: held, over: make(chan struct{}), left: len(w.Members)}
+	lane, rate := n.line.of(w.Priority), cmp.Or(n.known.rate, highRate) // nobody waits because a rate is not known yet
 	switch {
 	case len(w.Members) == 0:
 		close(j.over)
 		return j
 	case now.Before(n.restUntil):
 		n.putOff(j, w.Members, n.restUntil, forRest)
-	case !room(n.line.len(), len(n.jobs), len(w.Members), n.known.rate, free+len(n.jobs)):
-		n.putOff(j, w.Members, n.nextTime(len(w.Members), now), forPace)
+	case !lane.room(len(w.Members), rate, free):
+		n.putOff(j, w.Members, lane.turn(len(w.Members), rate, now), forPace)
 	default:
 		n.jobs[w.ID] = j
 		n.line.join(j, now)
@@ -77,17 +76,6 @@ func (n *number) admit(w models.Work, held func() bool, free int) *job {
 	return j
 }
 
-// nextTime is when so many messages more than those in line and those put off before may come again.
-func (n *number) nextTime(members int, now time.Time) time.Time {
-	every := interval(n.known.rate, n.pace.share())
-	if soonest := now.Add(time.Duration(n.line.len()) * every); n.horizon.Before(soonest) {
-		n.horizon = soonest
-	}
-	due := n.horizon
-	n.horizon = n.horizon.Add(time.Duration(members) * every)
-	return due
-}
-
 // putOff lets messages of a job come again. The caller holds the lock.
 func (n *number) putOff(j *job, ids []int64, due time.Time, why reason) {
 	j.again = append(j.again, again{n.id, j.work.Priority, due, ids})
@@ -96,10 +84,14 @@ func (n *number) putOff(j *job, ids []int64, due time.Time, why reason) {
 
 // leave takes note that so many messages of a job are no longer in line. The caller holds the lock.
 func (n *number) leave(j *job, messages int) {
-	if j.left -= messages; j.left == 0 {
-		delete(n.jobs, j.work.ID)
-		close(j.over)
+	if j.left -= messages; j.left > 0 {
+		return
 	}
+	if n.jobs[j.work.ID] == j {
+		delete(n.jobs, j.work.ID)
+		n.line.of(j.work.Priority).jobs--
+	}
+	close(j.over)
 }
 
 // withdraw takes what is left of a job out of the line: for an error, or put off without one.
@@ -111,7 +103,7 @@ func (n *number) withdraw(j *job, err error) {
 		return
 	}
 	if j.err = err; err == nil {
-		n.putOff(j, idsOf(left), n.nextTime(len(left), n.s.now()), forPace)
+		n.putOff(j, idsOf(left), n.line.of(j.work.Priority).turn(len(left), cmp.Or(n.known.rate, highRate), n.s.now()), forPace)
 	}
 	n.leave(j, len(left))
 }

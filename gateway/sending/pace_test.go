@@ -48,6 +48,7 @@ func TestSizes(t *testing.T) {
 		require.Equal(t, tc.portion, portion(tc.rate, tc.share), tc.rate)
 		require.Equal(t, tc.width, width(tc.rate), tc.rate)
 	}
+	require.Equal(t, []int{1, leastWidth}, []int{portion(0, 1), width(0)}, "a number whose rate is not known yet")
 }
 
 func TestSlowdown(t *testing.T) {
@@ -105,22 +106,5 @@ func TestRest(t *testing.T) {
 	}
 	for stopped, want := range map[time.Duration]time.Duration{0: 2 * time.Second, 20 * time.Second: 5 * time.Second, time.Hour: time.Minute} {
 		require.Equal(t, want, stopLook(stopped), stopped)
-	}
-}
-
-func TestRoom(t *testing.T) {
-	for name, tc := range map[string]struct {
-		inLine, jobs, members, rate, free int
-		want                              bool
-	}{
-		"an empty line":                   {0, 0, 100, 1, 0, true},
-		"three seconds' worth":            {140, 2, 100, 80, 32, true},
-		"more than that":                  {141, 2, 100, 80, 32, false},
-		"half of the workers":             {15, 15, 1, 80, 32, true},
-		"the other half is for others":    {16, 16, 1, 80, 32, false},
-		"others have most of the workers": {3, 3, 1, 80, 7, false},
-		"a slow number takes one":         {1, 1, 1, 1, 32, true},
-	} {
-		require.Equal(t, tc.want, room(tc.inLine, tc.jobs, tc.members, tc.rate, tc.free), name)
 	}
 }
