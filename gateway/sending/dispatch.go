@@ -17,7 +17,8 @@ type candidate struct {
 	slot time.Time
 }
 
-// dispatch gives a portion to the platform: it looks at the messages, reserves their slots, takes them and lets them leave.
+// dispatch gives a portion to the platform: it looks at the messages and reserves their slots. Taking them, shortly before
+// the first, and letting them leave goes on beside the next portion.
 func (n *number) dispatch(portion []*place) {
 	waiting, err := n.look(portion)
 	if err != nil {
@@ -41,14 +42,24 @@ func (n *number) dispatch(portion []*place) {
 	} else {
 		waiting = n.reserve(waiting, a)
 	}
-	for _, c := range n.take(waiting) {
-		n.s.m.inFlight.Inc()
-		n.s.m.waited.Observe(max(0, c.slot.Sub(c.since).Seconds()))
-		n.s.busy.Go(func() { n.post(c.send, c.job.work.Priority, a, c.slot) })
+	if len(waiting) == 0 {
+		return
 	}
+	n.last = waiting[len(waiting)-1].slot
+	n.s.busy.Go(func() {
+		for _, c := range n.take(waiting) {
+			n.s.m.inFlight.Inc()
+			n.s.m.waited.Observe(max(0, c.slot.Sub(c.since).Seconds()))
+			n.s.busy.Go(func() { n.post(c.send, c.job.work.Priority, a, c.slot) })
+		}
+	})
 }
 
-// look reads the messages of a portion and answers those that wait. The others are somebody else's, or settled.
+// early is how long before it is due a message may be taken, see [models.Store.TakeSends].
+const early = 2 * time.Second
+
+// look reads the messages of a portion and answers those that wait. The others are somebody else's, or settled, or wait for
+// a later time, for which there is other work.
 func (n *number) look(portion []*place) ([]candidate, error) {
 	ctx, cancel := context.WithTimeout(n.s.life, storeTimeout)
 	defer cancel()
@@ -61,11 +72,12 @@ func (n *number) look(portion []*place) ([]candidate, error) {
 		byID[v.ID] = v
 	}
 	var waiting []candidate
+	soon := n.s.now().Add(early)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, p := range portion {
 		v, there := byID[p.id]
-		if !there || v.State != models.SendWaiting || !p.job.held() {
+		if !there || v.State != models.SendWaiting || v.DueAt.After(soon) || !p.job.held() {
 			n.leave(p.job, 1)
 			continue
 		}
@@ -126,9 +138,6 @@ func (n *number) putBack(cs []candidate, due time.Time, why reason) {
 // take waits until shortly before the first slot and marks the messages as underway. It answers those that are ours now, as
 // they were committed.
 func (n *number) take(leaving []candidate) []candidate {
-	if len(leaving) == 0 {
-		return nil
-	}
 	n.mu.Lock()
 	lead := n.lead
 	n.mu.Unlock()

@@ -24,7 +24,8 @@
 // Without Redis each process goes on at a quarter of the rate. One recipient takes a message every six seconds after a
 // burst of 45; what comes sooner waits for its time without an attempt.
 //
-// A process takes about a tenth of a second's worth of messages at a time. More than a few seconds' worth of a number is not
-// kept in memory: its work is put off until its time comes, in pieces of up to a hundred messages, so that a broadcast of one
-// number holds up neither the queue nor a chat of another. Of one recipient one message at a time is with the platform.
+// A process takes about a tenth of a second's worth of messages at a time, shortly before they leave; its slots are reserved a
+// little further ahead. More than a few seconds' worth of a number is not kept in memory: its work is put off until shortly
+// before its time comes, in pieces of up to a hundred messages, so that a broadcast holds up neither the queue nor a chat,
+// of its own number or another. Of one recipient one message at a time is with the platform.
 package sending

@@ -15,8 +15,9 @@ const (
 	comeEarly = 3 * time.Second
 	// leastPutOff keeps work that finds no room from asking again and again.
 	leastPutOff = time.Second
-	// linePatience is how long work stands in a line before what is left of it is put off: the upstream hangs.
-	linePatience = 10 * time.Second
+	// linePatience is how long work stands in a line before what is left of it is put off: the upstream hangs, or several
+	// processes share the pace.
+	linePatience = 20 * time.Second
 )
 
 // job is a piece of work in a number's line.

@@ -31,10 +31,15 @@ type number struct {
 	troubles  int       // answers in a row that decided nothing
 	stopped   string    // the fingerprint of the token that was refused; empty: none
 	stoppedAt time.Time
+
+	last time.Time // the last slot that was reserved; run's own
 }
 
 const (
-	leastLead, mostLead = 5 * time.Millisecond, 250 * time.Millisecond
+	leastLead, mostLead = 20 * time.Millisecond, 250 * time.Millisecond
+	// ahead is how far slots are reserved ahead: a process that has to wait for its turn or for the database loses none. What
+	// is more urgent comes in behind them.
+	ahead = 200 * time.Millisecond
 )
 
 func newNumber(s *Sender, id int64) *number {
@@ -130,6 +135,9 @@ func (n *number) run() {
 			return
 		}
 		n.dispatch(portion)
+		if !n.s.sleep(n.last.Add(-ahead)) {
+			n.close()
+		}
 	}
 }
 

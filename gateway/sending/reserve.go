@@ -17,8 +17,8 @@ const (
 	pairEvery = 6*time.Second + 250*time.Millisecond
 	// pairBurst is how many messages the platform lends to one recipient at once.
 	pairBurst = 45
-	// stopFor is how long a stop lasts without another token. Then one message tries the old one: an upstream that was wrong
-	// about it does not stop a number for good.
+	// stopFor is how long a stop lasts without another token. Then a portion of messages tries the old one: an upstream that
+	// was wrong about it does not stop a number for good.
 	stopFor = 15 * time.Minute
 	// redisWait bounds a question to Redis; after one without an answer it is left alone for redisRest.
 	redisWait, redisRest = 250 * time.Millisecond, time.Second

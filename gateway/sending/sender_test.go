@@ -39,7 +39,8 @@ func TestPace(t *testing.T) {
 	const rate, n = 200, 2000
 	onEachStore(t, wabatest.Options{Throughput: rate, Delivered: -1}, func(t *testing.T, b *bench) {
 		p, other := b.start(), b.start()
-		ids := p.queued(b.texts(n)...)
+		sends := b.texts(n)
+		ids := append(p.queued(sends[:n/2]...), other.queued(sends[n/2:]...)...)
 		b.wait(40*time.Second, ids, isAccepted)
 		tally := b.sim.Tally()
 		require.Equal(t, []int{n, n, 0}, []int{tally.Requests, tally.Recipients, tally.Duplicates}, "%v", tally.Refused)

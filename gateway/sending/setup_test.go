@@ -42,6 +42,7 @@ type bench struct {
 	log    *logBuffer
 
 	directory *models.Directory
+	inHand    *sync.Map // work, by id: a queue gives a piece to one worker at a time
 }
 
 // onEachStore runs a test with the embedded stores and with servers.
@@ -56,7 +57,7 @@ func onEachStore(t *testing.T, sim wabatest.Options, test func(*testing.T, *benc
 func setup(t *testing.T, store *models.Store, redisURL string, sim wabatest.Options) *bench {
 	t.Helper()
 	ctx := t.Context()
-	b := &bench{t: t, store: store, log: &logBuffer{}}
+	b := &bench{t: t, store: store, log: &logBuffer{}, inHand: &sync.Map{}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(b.log.String())
@@ -139,26 +140,21 @@ func (b *bench) connect(base, token string, rate int) {
 func (b *bench) work(kind models.Kind, bell <-chan struct{}, do func(context.Context, models.Work) error) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
-	var mu sync.Mutex
-	inHand := map[int64]bool{}
 	hands := make(chan struct{}, 32)
 	all.Go(func() {
 		for ctx.Err() == nil {
 			due, _ := b.store.Unfinished(ctx, b.store.Now(), 0, 1000) // an error is one look less
 			for _, w := range due {
-				mu.Lock()
-				skip := w.Kind != kind || inHand[w.ID]
-				inHand[w.ID] = inHand[w.ID] || w.Kind == kind
-				mu.Unlock()
-				if skip {
+				if w.Kind != kind {
+					continue
+				}
+				if _, taken := b.inHand.LoadOrStore(w.ID, true); taken {
 					continue
 				}
 				hands <- struct{}{}
 				all.Go(func() {
 					_ = do(ctx, w) // it comes again
-					mu.Lock()
-					delete(inHand, w.ID)
-					mu.Unlock()
+					b.inHand.Delete(w.ID)
 					<-hands
 				})
 			}
