@@ -36,6 +36,7 @@ type pace struct {
 	ahead time.Duration // of the clock of Redis against ours
 	slow  string        // the slowdown as it stood in Redis
 	alone alone
+	last  time.Time // the last slot that Redis gave out here
 	// restUntil is when Redis is asked again; zero: it answers.
 	restUntil time.Time
 }
@@ -139,8 +140,9 @@ func (p *pace) reserve(ctx context.Context, rate int, lead time.Duration, token 
 		p.mu.Lock()
 		slow := p.slow
 		share := parseSlowdown(slow).now(p.now().Add(p.ahead))
+		after := min(max(lead, p.alone.next.Sub(p.now())), furthest/2) // what was given out without Redis comes first
 		p.mu.Unlock()
-		args := append([]any{interval(rate, share).Microseconds(), lead.Microseconds(), furthest.Microseconds(), pairEvery.Microseconds(),
+		args := append([]any{interval(rate, share).Microseconds(), after.Microseconds(), furthest.Microseconds(), pairEvery.Microseconds(),
 			((pairBurst - 1) * pairEvery).Microseconds(), slow, token}, pairs...)
 		asked := p.now()
 		ask, cancel := context.WithTimeout(ctx, redisWait)
@@ -164,13 +166,26 @@ func (p *pace) reserve(ctx context.Context, rate int, lead time.Duration, token 
 		case "hold":
 			return reservation{hold: time.Duration(integer(answer[2])) * time.Microsecond}
 		default:
-			return reservation{turns: turnsOf(answer[2:], asked)}
+			turns := turnsOf(answer[2:], asked)
+			p.mu.Lock()
+			for _, t := range turns {
+				if t.at.After(p.last) {
+					p.last = t.at
+				}
+			}
+			p.mu.Unlock()
+			return reservation{turns: turns}
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var r reservation
-	for _, slot := range p.alone.reserve(len(recipients), interval(rate, aloneShare), p.now().Add(lead)) {
+	every := interval(rate, aloneShare)
+	earliest := p.now().Add(lead)
+	if behind := p.last.Add(every); earliest.Before(behind) && behind.Before(p.now().Add(furthest)) {
+		earliest = behind
+	}
+	for _, slot := range p.alone.reserve(len(recipients), every, earliest) {
 		r.turns = append(r.turns, turn{at: slot})
 	}
 	return r

@@ -137,17 +137,20 @@ func TestWithoutRedis(t *testing.T) {
 	client := redis.NewClient(&redis.Options{Addr: m.Addr(), MaxRetries: -1, DialTimeout: 100 * time.Millisecond})
 	t.Cleanup(func() { _ = client.Close() })
 	p := newPace(client, 7, time.Now)
+	before := p.reserve(t.Context(), 100, time.Second, "token", nobody(1))
 	m.Close()
 	r := p.reserve(t.Context(), 100, 0, "token", []string{"15550177321", "15550177321"})
+	require.Equal(t, interval(100, aloneShare), r.turns[0].at.Sub(before.turns[0].at), "it goes on behind what Redis gave out")
 	require.Equal(t, interval(100, aloneShare), r.turns[1].at.Sub(r.turns[0].at))
 	require.Equal(t, aloneShare, p.share())
 	next := p.reserve(t.Context(), 100, 0, "token", nobody(1))
 	require.Equal(t, interval(100, aloneShare), next.turns[0].at.Sub(r.turns[1].at))
 	require.NoError(t, m.Restart())
-	require.Eventually(t, func() bool {
-		_ = p.reserve(t.Context(), 100, 0, "token", nobody(1))
-		return p.share() == 1
-	}, 5*time.Second, 50*time.Millisecond)
+	time.Sleep(redisRest)
+	last := p.alone.reserve(10, interval(100, aloneShare), time.Now())[9]
+	back := p.reserve(t.Context(), 100, 0, "token", nobody(1))
+	require.Equal(t, 1.0, p.share())
+	require.Greater(t, back.turns[0].at, last, "and Redis behind what was given out without it")
 
 	// Who has no time says nothing about Redis.
 	canceled, cancel := context.WithCancel(t.Context())
