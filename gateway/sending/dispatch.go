@@ -47,7 +47,7 @@ func (n *number) dispatch(portion []*place) {
 	}
 	n.last = waiting[len(waiting)-1].slot
 	n.s.busy.Go(func() {
-		for _, c := range n.take(waiting) {
+		for _, c := range n.take(waiting, a) {
 			n.s.m.inFlight.Inc()
 			n.s.m.waited.Observe(max(0, c.slot.Sub(c.since).Seconds()))
 			n.s.busy.Go(func() { n.post(c.send, c.job.work.Priority, a, c.slot) })
@@ -136,14 +136,18 @@ func (n *number) putBack(cs []candidate, due time.Time, why reason) {
 }
 
 // take waits until shortly before the first slot and marks the messages as underway. It answers those that are ours now, as
-// they were committed.
-func (n *number) take(leaving []candidate) []candidate {
+// they were committed. Those of a number that rests by now are put off without an attempt.
+func (n *number) take(leaving []candidate, a account) []candidate {
 	n.mu.Lock()
 	lead := n.lead
 	n.mu.Unlock()
 	if !n.s.sleep(leaving[0].slot.Add(-lead)) {
 		n.release(leaving)
 		n.fail(placesOf(leaving), errClosed)
+		return nil
+	}
+	if until, why := n.atRest(a); why != "" { // since their slots were reserved
+		n.putBack(leaving, until, why)
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(n.s.life, storeTimeout)
