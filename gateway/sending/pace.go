@@ -11,9 +11,12 @@ const (
 	// standardRate and highRate are what a number may send per second, received messages included: the platform raises it by
 	// itself.
 	standardRate, highRate = 80, 1000
-	// punctuality is how late a message may leave after its slot; a later one takes another. Slots lie further apart than the
-	// rate asks for by this in every second, so that no second holds more than the platform takes.
-	punctuality = 40 * time.Millisecond
+	// slack is by how much, in every second, slots lie further apart than the rate asks for: what leaves late, or travels
+	// longer than others, does not make a second that holds more than the platform takes.
+	slack = 40 * time.Millisecond
+	// punctuality is how late a message may leave after its slot; a later one takes another. It is half of the slack: the way
+	// to the platform needs some, too.
+	punctuality = slack / 2
 	// portionOf is the time whose messages are taken at once: few are underway when a process dies.
 	portionOf = 100 * time.Millisecond
 	// mostAtOnce bounds a portion, as a piece of work is bounded.
@@ -41,7 +44,7 @@ func rateOf(u models.Upstream) int {
 
 // interval is the time between two slots at a share of a rate.
 func interval(rate int, share float64) time.Duration {
-	return time.Duration(float64(time.Second+punctuality) / (float64(rate) * share))
+	return time.Duration(float64(time.Second+slack) / (float64(rate) * share))
 }
 
 // portion is how many messages are taken at once.

@@ -34,21 +34,28 @@ func TestOneMessage(t *testing.T) {
 	})
 }
 
-// Two processes send 2,000 messages at the number's rate: no second holds more than the platform takes, and hardly less.
+// Two processes send 2,000 messages at the number's rate: no second holds more than the platform takes, and hardly less. On a
+// machine that is too busy to be punctual a few are refused, which slows the number down; there is no storm of them.
 func TestPace(t *testing.T) {
 	const rate, n = 200, 2000
 	onEachStore(t, wabatest.Options{Throughput: rate, Delivered: -1}, func(t *testing.T, b *bench) {
 		p, other := b.start(), b.start()
+		worst := stalls()
 		sends := b.texts(n)
 		ids := append(p.queued(sends[:n/2]...), other.queued(sends[n/2:]...)...)
-		b.wait(40*time.Second, ids, isAccepted)
+		b.wait(60*time.Second, ids, isAccepted)
 		tally := b.sim.Tally()
-		require.Equal(t, []int{n, n, 0}, []int{tally.Requests, tally.Recipients, tally.Duplicates}, "%v", tally.Refused)
+		require.Equal(t, []int{n, n, 0}, []int{tally.Accepted, tally.Recipients, tally.Duplicates})
 		sent := b.sim.Messages(wabatest.Filter{})
-		first, last := sent[0].At, sent[n-1].At
-		pace := (n - 1) / last.Sub(first).Seconds()
-		t.Logf("%.1f messages per second of %d", pace, rate)
-		require.InEpsilon(t, rate, pace, 0.05)
+		pace := (n - 1) / sent[n-1].At.Sub(sent[0].At).Seconds()
+		stall := worst()
+		t.Logf("%.1f messages per second of %d, refused %v; the machine stalled for %v", pace, rate, tally.Refused, stall)
+		if stall < punctuality {
+			require.Empty(t, tally.Refused)
+			require.InEpsilon(t, rate, pace, 0.05)
+		}
+		require.LessOrEqual(t, tally.Refused[130429], n/100)
+		require.InDelta(t, rate*3/4, pace, rate/4)
 		for _, one := range []*process{p, other} {
 			require.Positive(t, one.metric("attempts_total", "accepted"), "both take part")
 		}

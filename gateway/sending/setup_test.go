@@ -345,6 +345,25 @@ func (p *process) metric(name, label string) float64 {
 	return 0
 }
 
+// stalls measures how long this machine lets a process wait that has something to do, at worst, until it is asked.
+func stalls() func() time.Duration {
+	stop, worst := make(chan struct{}), make(chan time.Duration)
+	go func() {
+		const nap = 2 * time.Millisecond
+		var most time.Duration
+		for last := time.Now(); ; last = time.Now() {
+			select {
+			case <-stop:
+				worst <- most
+				return
+			case <-time.After(nap):
+				most = max(most, time.Since(last)-nap)
+			}
+		}
+	}()
+	return func() time.Duration { close(stop); return <-worst }
+}
+
 // logBuffer is what was logged.
 type logBuffer struct {
 	mu sync.Mutex
