@@ -33,7 +33,7 @@ type Media struct {
 
 	State        MediaState
 	Attempts     int       // to fetch it, each of which is one claim
-	DueAt        time.Time // when it is fetched without being asked for; zero: it is not
+	DueAt        time.Time // when it is fetched without being asked for or, once it is settled, told; zero: it is not
 	ClaimedUntil time.Time // of the last attempt
 	TriedAt      time.Time // the last attempt; zero: none
 	SettledAt    time.Time // kept, failed or deleted; zero: not yet
@@ -59,7 +59,9 @@ type MediaResult struct {
 	ID      int64
 	Attempt int        // which of the attempts, as Media.Attempts had it when it was claimed
 	State   MediaState // MediaKept, MediaFailed, or MediaWanted: another attempt follows
-	DueAt   time.Time  // of a wanted one that is fetched without being asked for
+	// DueAt is when one that is fetched without being asked for is fetched again. One that is settled is due then unless
+	// [Store.MediaTold] comes first; zero: nobody is to hear of it.
+	DueAt time.Time
 	// MimeType is what a kept one is served as.
 	MimeType        string
 	Failure, Reason string
@@ -159,8 +161,8 @@ func (s *Store) oneMedia(ctx context.Context, where string, args ...any) (Media,
 	return rows[0].media(), nil
 }
 
-// DueMedia lists media that are to be fetched without being asked for, the longest due first. Those whose fetcher died are
-// among them.
+// DueMedia lists media that are to be fetched without being asked for, and settled ones that are to be told, the longest due
+// first. Those whose fetcher died are among them.
 func (s *Store) DueMedia(ctx context.Context, now time.Time, limit int) ([]Media, error) {
 	var rows []mediaRow
 	if err := s.db.WithContext(ctx).Raw(selectMedia+"m.due_at <= ? ORDER BY m.due_at LIMIT ?", moment(now), limit).Scan(&rows).Error; err != nil {
@@ -230,10 +232,15 @@ func orNotFound(err error) error {
 	return err
 }
 
-// FileStored notes that the bytes of a file have been kept.
+// FileStored notes that the bytes of a file have been kept. ErrNotFound when the file is doomed, or gone: nobody else may
+// remove its bytes then, so the caller has to.
 func (s *Store) FileStored(ctx context.Context, id int64) error {
 	return translate(s.write(ctx, func(db *gorm.DB) error {
-		return db.Exec("UPDATE media_files SET stored = true WHERE id = ?", id).Error
+		res := db.Exec("UPDATE media_files SET stored = true WHERE id = ? AND NOT doomed", id)
+		if res.Error != nil || res.RowsAffected == 0 {
+			return orNotFound(res.Error)
+		}
+		return nil
 	}), "note a file")
 }
 
@@ -249,18 +256,15 @@ func (s *Store) FileLost(ctx context.Context, id int64) error {
 
 // SettleMedia keeps what became of an attempt. ErrNotFound when the claim has ended meanwhile.
 func (s *Store) SettleMedia(ctx context.Context, r MediaResult) error {
-	settled := momentOrNil(s.Now())
-	due := momentOrNil(r.DueAt)
+	settled, goesOn := momentOrNil(s.Now()), "wamid"
 	if r.State == MediaWanted {
-		settled = nil
-	} else {
-		due = nil
+		settled, goesOn = nil, "due_at"
 	}
 	return translate(s.inTx(ctx, func(tx *gorm.DB) error {
 		const mine = " WHERE id = ? AND attempts = ? AND state = ?"
-		res := tx.Exec("UPDATE media SET state = ?, due_at = CASE WHEN due_at IS NOT NULL THEN CAST(? AS "+s.timeType()+") END, settled_at = CAST(? AS "+s.timeType()+"),"+
+		res := tx.Exec("UPDATE media SET state = ?, due_at = CASE WHEN "+goesOn+" IS NOT NULL THEN CAST(? AS "+s.timeType()+") END, settled_at = CAST(? AS "+s.timeType()+"),"+
 			" failure = ?, reason = ?, mime_type = CASE WHEN ? = '' THEN mime_type ELSE ? END"+mine,
-			r.State, due, settled, textOrNil(r.Failure), textOrNil(printable(r.Reason)), r.MimeType, printable(r.MimeType), r.ID, r.Attempt, MediaFetching)
+			r.State, momentOrNil(r.DueAt), settled, textOrNil(r.Failure), textOrNil(printable(r.Reason)), r.MimeType, printable(r.MimeType), r.ID, r.Attempt, MediaFetching)
 		if res.Error != nil || res.RowsAffected == 0 {
 			return orNotFound(res.Error)
 		}
@@ -269,6 +273,13 @@ func (s *Store) SettleMedia(ctx context.Context, r MediaResult) error {
 		}
 		return looseFiles(tx, "id = ?", r.ID) // reserved by an attempt that came to nothing
 	}), "settle a medium")
+}
+
+// MediaTold notes that everybody heard of a settled medium.
+func (s *Store) MediaTold(ctx context.Context, id int64) error {
+	return translate(s.write(ctx, func(db *gorm.DB) error {
+		return db.Exec("UPDATE media SET due_at = NULL WHERE id = ? AND state IN (?, ?)", id, MediaKept, MediaFailed).Error
+	}), "note what was told of a medium")
 }
 
 // looseFiles takes the files of media away from them. They go unless others have them.

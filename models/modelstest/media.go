@@ -130,6 +130,32 @@ func testMedia(_ *testing.T, w *world) {
 	w.equal("failed", []any{two.State, two.Failure, two.Reason, two.DueAt.IsZero()}, []any{models.MediaFailed, "gone", "it is gone", true})
 }
 
+// testMediaTold: what became of a file is due until everybody heard of it, where its message is known.
+func testMediaTold(_ *testing.T, w *world) {
+	w.write(models.Changes{Media: []models.Media{w.medium("1", "wamid.1", 5)}})
+	_, err := w.EnsureMedia(w.ctx, models.Media{BusinessID: w.business, NumberID: w.number.ID, MediaID: "2"})
+	w.ok(err)
+	for _, id := range []string{"1", "2"} {
+		m := w.claim(id)
+		w.ok(w.SettleMedia(w.ctx, models.MediaResult{ID: m.ID, Attempt: m.Attempts, State: models.MediaFailed, DueAt: time.Now().Add(-time.Second), Failure: "gone"}))
+	}
+	w.equal("to be told", w.dueMedia(), []string{"1"})
+	w.ok(w.MediaTold(w.ctx, w.media("1").ID))
+	w.equal("told", w.dueMedia(), []string(nil))
+
+	w.ok(w.SetMediaAhead(w.ctx, w.business, w.number.ID, true))
+	w.write(models.Changes{Media: []models.Media{w.medium("3", "wamid.3", 5)}})
+	w.ok(w.MediaTold(w.ctx, w.media("3").ID))
+	w.equal("not settled", w.dueMedia(), []string{"3"})
+
+	f := w.keep("3", "aa")
+	w.ok(w.DeleteMedia(w.ctx, w.number.ID, "3"))
+	w.equal("doomed", w.doomed(), []int64{f.ID})
+	w.is(w.FileStored(w.ctx, f.ID), models.ErrNotFound)
+	w.ok(w.ForgetFiles(w.ctx, []int64{f.ID}))
+	w.is(w.FileStored(w.ctx, f.ID), models.ErrNotFound)
+}
+
 // testMediaFiles: a file stays as long as one medium has it, and never longer.
 func testMediaFiles(_ *testing.T, w *world) {
 	w.write(models.Changes{Media: []models.Media{w.medium("1", "wamid.1", 1), w.medium("2", "wamid.2", 2), w.medium("3", "wamid.3", 3), w.medium("4", "wamid.4", 4)}})
