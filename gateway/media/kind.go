@@ -56,9 +56,9 @@ func riff(form string) func([]byte) bool {
 	}
 }
 
-// frames are those of MPEG audio: eleven bits set, and a layer.
+// frames are those of MPEG audio: eleven bits set, and layer II or III. The first layer begins as UTF-16 does.
 func frames(head []byte) bool {
-	return len(head) > 1 && head[0] == 0xff && head[1]&0xe0 == 0xe0 && head[1]&0x06 != 0
+	return len(head) > 1 && head[0] == 0xff && head[1]&0xe0 == 0xe0 && (head[1]&0x06 == 0x02 || head[1]&0x06 == 0x04)
 }
 
 // adts are frames of AAC: twelve bits set, and no layer.
