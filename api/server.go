@@ -61,6 +61,8 @@ type Options struct {
 	// Sending takes what numbers are to send, and Lines connects them; without one of them its routes answer 501.
 	Sending Sending
 	Lines   Lines
+	// Media keeps files; without it its routes answer 501.
+	Media Media
 	// Queues and Circuits are shown to operators and owners; nil leaves what they know out.
 	Queues   Queues
 	Circuits Circuits
@@ -104,6 +106,7 @@ type Server struct {
 	guard     *deliver.Guard
 	sending   Sending // nil: none
 	lines     Lines   // nil: none
+	media     Media   // nil: none
 	queues    Queues
 	circuits  Circuits
 	ready     func(ctx context.Context) error
@@ -146,7 +149,7 @@ func New(o Options) (*Server, error) {
 		o.Now = time.Now
 	}
 	s := &Server{store: o.Store, directory: o.Directory, courier: o.Courier, recorder: o.Recorder, queue: o.Queue, refuge: o.Refuge, guard: o.Guard, queues: o.Queues,
-		circuits: o.Circuits, ready: o.Ready, sending: o.Sending, lines: o.Lines,
+		circuits: o.Circuits, ready: o.Ready, sending: o.Sending, lines: o.Lines, media: o.Media,
 		log: o.Log.With("component", "api"), now: o.Now, publicURL: strings.TrimSuffix(o.PublicURL, "/"), secure: o.SecureCookies,
 		registry: o.Registry, token: o.MetricsToken, keys: &keyCache{store: o.Store, now: o.Now}, logins: newLimiter(o.Now),
 		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},
@@ -193,8 +196,10 @@ func (s *Server) Register(app *fiber.App) {
 	s.registerBroadcasts(client)
 	s.registerKeys(client)
 	s.registerKeyRegeneration(client)
+	s.registerMediaSettings(client)
 
 	s.registerNumberAPI(app.Group("/v1"))
+	s.registerMediaLinks(app)
 	s.registerInspector(app)
 	s.registerPages(app)
 }

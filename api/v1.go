@@ -32,6 +32,7 @@ func (s *Server) registerNumberAPI(r fiber.Router) {
 	r.Get("/configs/webhook", s.number(s.handleConfigGet))
 	r.Post("/configs/webhook", s.number(s.handleConfigSet))
 	r.Delete("/configs/webhook", s.number(s.handleConfigDelete))
+	s.registerMediaAPI(r)
 }
 
 // numberCaller is the number whose key a program has.
