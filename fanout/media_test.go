@@ -37,7 +37,7 @@ func TestMessageWithFile(t *testing.T) {
 		require.Equal(t, "wamid.P", m.Wamid)
 		require.Equal(t, "q83v", m.ClaimedSHA256)
 		require.Equal(t, got[0].Conversation.ID, m.ConversationID)
-		due, err := b.store.DueMedia(t.Context(), time.Now().Add(time.Minute), 10)
+		due, err := b.store.DueMedia(t.Context(), time.Now().Add(time.Minute), nil, 10)
 		require.NoError(t, err)
 		require.Len(t, due, 1)
 

@@ -161,11 +161,24 @@ func (s *Store) oneMedia(ctx context.Context, where string, args ...any) (Media,
 	return rows[0].media(), nil
 }
 
-// DueMedia lists media that are to be fetched without being asked for, and settled ones that are to be told, the longest due
-// first. Those whose fetcher died are among them.
-func (s *Store) DueMedia(ctx context.Context, now time.Time, limit int) ([]Media, error) {
+const (
+	// dueSeen bounds the due media that are looked through for turns.
+	dueSeen = 10_000
+	// dueOfNumber bounds those that one number has in a list, so that no number hides the others.
+	dueOfNumber = 10
+)
+
+// DueMedia lists media that are to be fetched without being asked for, and settled ones that are to be told: the longest due
+// first, of each number a few, and none of those that rest. Those whose fetcher died are among them.
+func (s *Store) DueMedia(ctx context.Context, now time.Time, resting []int64, limit int) ([]Media, error) {
+	due, args := "due_at <= ?", []any{moment(now)}
+	if len(resting) > 0 {
+		due, args = due+" AND number_id NOT IN ?", append(args, resting)
+	}
 	var rows []mediaRow
-	if err := s.db.WithContext(ctx).Raw(selectMedia+"m.due_at <= ? ORDER BY m.due_at LIMIT ?", moment(now), limit).Scan(&rows).Error; err != nil {
+	if err := s.db.WithContext(ctx).Raw(selectMedia+`m.id IN (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY number_id ORDER BY due_at) AS turn
+		FROM (SELECT id, number_id, due_at FROM media WHERE `+due+` ORDER BY due_at LIMIT ?) seen) turns WHERE turn <= ?) ORDER BY m.due_at LIMIT ?`,
+		append(args, dueSeen, dueOfNumber, limit)...).Scan(&rows).Error; err != nil {
 		return nil, translate(err, "list media that are due")
 	}
 	out := make([]Media, len(rows))
@@ -275,10 +288,10 @@ func (s *Store) SettleMedia(ctx context.Context, r MediaResult) error {
 	}), "settle a medium")
 }
 
-// MediaTold notes that everybody heard of a settled medium.
-func (s *Store) MediaTold(ctx context.Context, id int64) error {
+// MediaTold notes that everybody heard of a settled medium or, unless it is zero, when to tell it again.
+func (s *Store) MediaTold(ctx context.Context, id int64, again time.Time) error {
 	return translate(s.write(ctx, func(db *gorm.DB) error {
-		return db.Exec("UPDATE media SET due_at = NULL WHERE id = ? AND state IN (?, ?)", id, MediaKept, MediaFailed).Error
+		return db.Exec("UPDATE media SET due_at = ? WHERE id = ? AND state IN (?, ?)", momentOrNil(again), id, MediaKept, MediaFailed).Error
 	}), "note what was told of a medium")
 }
 

@@ -77,13 +77,14 @@ func (f *Files) tell(ctx context.Context, m models.Media) {
 	if m.Wamid == "" || m.State != models.MediaKept && m.State != models.MediaFailed {
 		return
 	}
+	var again time.Time // zero: never
 	if f.o.News != nil {
 		if err := f.o.News.TellMedia(ctx, m); err != nil {
 			f.log.Warn("what became of a file is not told yet", "media_id", m.MediaID, "number_id", m.NumberID, "error", err)
-			return
+			again = f.now().Add(tellAgainAfter)
 		}
 	}
-	if err := f.store.MediaTold(ctx, m.ID); err != nil {
+	if err := f.store.MediaTold(ctx, m.ID, again); err != nil {
 		f.log.Warn("a file will be told again", "media_id", m.MediaID, "number_id", m.NumberID, "error", err)
 	}
 }
@@ -94,6 +95,10 @@ func (f *Files) attempt(ctx context.Context, m models.Media) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stalled := time.AfterFunc(f.stallAfter, cancel)
+	defer stalled.Stop()
 	about := graph.Media{ID: m.MediaID, MimeType: m.MimeType}
 	if a.Style != graph.OnPremises { // which gives the file itself
 		if about, err = f.o.Client.Media(ctx, a, m.MediaID); err != nil {
@@ -107,8 +112,7 @@ func (f *Files) attempt(ctx context.Context, m models.Media) (string, error) {
 	if err := f.fits(about.Size); err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	stalled.Reset(f.stallAfter)
 	file, err := f.o.Client.Download(ctx, a, about)
 	if err != nil {
 		return "", err
@@ -122,7 +126,7 @@ func (f *Files) attempt(ctx context.Context, m models.Media) (string, error) {
 		return "", fmt.Errorf("medium %d: %w", m.ID, err)
 	}
 	defer discard(draft)
-	got, err := f.receive(draft, watch(file, f.stallAfter, cancel), cmp.Or(claimed, file.MimeType))
+	got, err := f.receive(draft, &watched{file, stalled, f.stallAfter}, cmp.Or(claimed, file.MimeType))
 	if err != nil {
 		return "", err
 	}
@@ -255,20 +259,16 @@ func (f *Files) keep(ctx context.Context, m models.Media, draft *os.File, got re
 	return err
 }
 
-// watch cancels a download when nothing comes for a while.
-func watch(r io.Reader, after time.Duration, cancel func()) io.Reader {
-	return &watched{r, after, time.AfterFunc(after, cancel)}
-}
-
+// watched is a download that is cancelled when nothing comes for a while.
 type watched struct {
-	r     io.Reader
-	after time.Duration
-	timer *time.Timer
+	r       io.Reader
+	stalled *time.Timer
+	after   time.Duration
 }
 
 func (w *watched) Read(p []byte) (int, error) {
-	w.timer.Reset(w.after)
+	w.stalled.Reset(w.after)
 	n, err := w.r.Read(p)
-	w.timer.Stop() // what is done with the bytes is not the platform's time
+	w.stalled.Stop() // what is done with the bytes is not the platform's time
 	return n, err
 }

@@ -5,8 +5,11 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -22,7 +25,7 @@ import (
 )
 
 func TestFetchedOnce(t *testing.T) {
-	onEachStore(t, wabatest.Options{MediaURLFor: time.Millisecond * 500}, func(b *bench) {
+	onEachStore(t, wabatest.Options{}, func(b *bench) {
 		id := b.file(wabatest.Media{MIME: "image/png", Size: 70_000})
 		f, err := b.open(id)
 		require.NoError(t, err)
@@ -208,6 +211,7 @@ func TestTroubleThatPasses(t *testing.T) {
 		{"too often", wabatest.Fault{Kind: wabatest.FaultRefuse, At: wabatest.AtMedia, Code: 130429}, Unreachable},
 		{"the token", wabatest.Fault{Kind: wabatest.FaultRefuse, At: wabatest.AtMedia, Code: 190}, NoAccess},
 		{"half of it", wabatest.Fault{Kind: wabatest.FaultHalf, At: wabatest.AtDownload}, Unreachable},
+		{"silence", wabatest.Fault{Kind: wabatest.FaultHang, At: wabatest.AtDownload}, Unreachable},
 		{"a page instead", wabatest.Fault{Kind: wabatest.FaultHTML, At: wabatest.AtDownload}, Unreachable},
 	} {
 		id := b.file(wabatest.Media{Size: 200_000})
@@ -262,15 +266,55 @@ func TestAheadGoesOn(t *testing.T) {
 		b.ahead()
 		id := b.file(wabatest.Media{})
 		b.came(id, "wamid.1", "")
-		for n := 1; n <= 3; n++ {
-			b.eventually(func() bool { m := b.row(id); return m.Attempts >= n && m.State != models.MediaFetching })
-			b.clock.advance(time.Minute)
-		}
-		b.eventually(func() bool { return b.row(id).State == models.MediaKept })
-		require.Empty(t, b.news.all(), "nobody could be told")
-		b.clock.advance(time.Hour)
-		b.eventually(func() bool { return len(b.news.all()) == 1 && b.row(id).DueAt.IsZero() })
+		b.eventually(func() bool { b.clock.advance(5 * time.Second); return b.row(id).State == models.MediaKept })
+		b.eventually(func() bool { b.clock.advance(5 * time.Second); return b.row(id).DueAt.IsZero() })
+		require.Len(t, b.news.all(), 1, "told although nobody could be told at first")
+		require.Zero(t, b.news.fails)
 		require.Equal(t, 4, b.row(id).Attempts)
+	})
+}
+
+// A platform that falls silent in the middle of a file is left.
+func TestSilenceInTheMiddle(t *testing.T) {
+	t.Parallel()
+	r, w := io.Pipe()
+	left := errors.New("left")
+	stalled := time.AfterFunc(time.Hour, func() { _ = w.CloseWithError(left) })
+	go func() { _, _ = w.Write([]byte("some of it")) }()
+	got, err := io.ReadAll(&watched{r, stalled, 50 * time.Millisecond})
+	require.ErrorIs(t, err, left)
+	require.Equal(t, "some of it", string(got))
+}
+
+// A number whose upstream hangs does not hold up the files of another.
+func TestNumbersDoNotWait(t *testing.T) {
+	onEachStore(t, wabatest.Options{}, func(b *bench) {
+		silent, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = silent.Close() })
+		dead, err := b.store.CreateNumber(t.Context(), models.Number{BusinessID: b.number.BusinessID, PhoneNumberID: "777"})
+		require.NoError(t, err)
+		require.NoError(t, b.store.SetUpstream(t.Context(), dead.BusinessID, models.Upstream{NumberID: dead.ID, Style: "cloud", Base: "http://" + silent.Addr().String(), Token: "t"}))
+		alive := b.number
+		for _, n := range []models.Number{dead, alive} {
+			require.NoError(t, b.store.SetMediaAhead(t.Context(), n.BusinessID, n.ID, true))
+		}
+		b.number = dead
+		for i := range 150 {
+			b.came(fmt.Sprint(i), fmt.Sprint("wamid.", i), "")
+		}
+		b.number = alive
+		var ids []string
+		for range 5 {
+			ids = append(ids, b.file(wabatest.Media{}))
+			b.came(ids[len(ids)-1], "wamid."+ids[len(ids)-1], "")
+		}
+		b.stallAfter = 200 * time.Millisecond
+		b.run()
+		for _, id := range ids {
+			b.eventually(func() bool { return b.row(id).State == models.MediaKept })
+		}
+		require.Less(t, len(b.news.all()), 6)
 	})
 }
 

@@ -14,6 +14,8 @@ const (
 	sweepEvery = time.Second
 	// expireEvery is how often old media are looked for.
 	expireEvery = time.Minute
+	// longestRest bounds how long a number rests: it may be one of its files that cannot be had.
+	longestRest = time.Minute
 	// atOnce bounds what one statement of the database takes.
 	atOnce = 100
 )
@@ -21,16 +23,14 @@ const (
 // Run fetches what is to be fetched ahead, tells what was not told, and removes what is old or nobody's, until ctx ends. It
 // returns when what it had in hand is done. Several processes may run it at once: each file is fetched by one.
 func (f *Files) Run(ctx context.Context) {
-	ahead := make(chan struct{}, max(1, f.o.Fetches/2))
-	var busy sync.WaitGroup
-	defer busy.Wait()
-	var underway sync.Map // ids that this loop has in hand
+	h := &hand{room: max(1, f.o.Fetches/2), files: map[int64]bool{}, numbers: map[int64]int{}, resting: map[int64]time.Time{}}
+	defer h.busy.Wait()
 	t := time.NewTicker(f.sweepEvery)
 	defer t.Stop()
 	var expired time.Time
 	failing := false
 	for {
-		err := f.due(ctx, ahead, &underway, &busy)
+		err := f.due(ctx, h)
 		if time.Since(expired) >= expireEvery {
 			expired = time.Now()
 			err = errors.Join(err, f.Expire(ctx))
@@ -48,41 +48,94 @@ func (f *Files) Run(ctx context.Context) {
 	}
 }
 
+// hand is what a loop has in hand: a few files at once, half of them of one number at most. A number whose upstream does not
+// answer rests, so that the files of others do not wait for it.
+type hand struct {
+	room int
+	busy sync.WaitGroup
+
+	mu      sync.Mutex
+	files   map[int64]bool      // by row
+	numbers map[int64]int       // how many of each
+	resting map[int64]time.Time // until when
+}
+
+// take takes a medium into hand, if it is not there and there is room. full says that there is none for anything.
+func (h *hand) take(m models.Media) (taken, full bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, rests := h.resting[m.NumberID]
+	switch {
+	case len(h.files) >= h.room:
+		return false, true
+	case h.files[m.ID], rests, h.numbers[m.NumberID] >= max(1, h.room/2):
+		return false, false
+	}
+	h.files[m.ID] = true
+	h.numbers[m.NumberID]++
+	return true, false
+}
+
+// drop lets go of a medium; its number rests until then, unless that is zero.
+func (h *hand) drop(m models.Media, rest time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.files, m.ID)
+	if h.numbers[m.NumberID]--; h.numbers[m.NumberID] == 0 {
+		delete(h.numbers, m.NumberID)
+	}
+	if !rest.IsZero() {
+		h.resting[m.NumberID] = rest
+	}
+}
+
+// rests lists the numbers that still rest.
+func (h *hand) rests(now time.Time) (numbers []int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for number, until := range h.resting {
+		if now.Before(until) {
+			numbers = append(numbers, number)
+		} else {
+			delete(h.resting, number)
+		}
+	}
+	return numbers
+}
+
 // due takes media that are due into hand, as many as there is room for.
-func (f *Files) due(ctx context.Context, room chan struct{}, underway *sync.Map, busy *sync.WaitGroup) error {
-	list, err := f.store.DueMedia(ctx, f.now(), atOnce)
+func (f *Files) due(ctx context.Context, h *hand) error {
+	list, err := f.store.DueMedia(ctx, f.now(), h.rests(f.now()), atOnce)
 	if err != nil {
 		return err
 	}
 	for _, m := range list {
-		if _, taken := underway.LoadOrStore(m.ID, true); taken {
-			continue
+		taken, full := h.take(m)
+		if full {
+			return nil // the next look finds them
 		}
-		select {
-		case room <- struct{}{}:
-		default:
-			underway.Delete(m.ID)
-			return nil // the next look finds it
+		if taken {
+			h.busy.Go(func() { h.drop(m, f.advance(ctx, m)) })
 		}
-		busy.Go(func() {
-			defer func() { underway.Delete(m.ID); <-room }()
-			f.advance(ctx, m)
-		})
 	}
 	return nil
 }
 
-// advance does what is due of a medium.
-func (f *Files) advance(ctx context.Context, m models.Media) {
+// advance does what is due of a medium, and answers until when its number is to rest; zero: it is not.
+func (f *Files) advance(ctx context.Context, m models.Media) (rest time.Time) {
 	if m.State == models.MediaKept || m.State == models.MediaFailed {
 		f.tell(ctx, m)
-		return
+		return rest
 	}
 	_, err := f.shared(ctx, m.ID)
 	var refused *models.MediaError
-	if err != nil && !errors.As(err, &refused) && ctx.Err() == nil && !errors.Is(err, models.ErrNotFound) {
+	switch {
+	case errors.As(err, &refused) && (refused.Code == Unreachable || refused.Code == NoAccess):
+		rest = f.now().Add(min(refused.RetryAfter, longestRest))
+	case refused == nil && err != nil && ctx.Err() == nil && !errors.Is(err, models.ErrNotFound):
 		f.log.Warn("cannot fetch a file ahead now", "media_id", m.MediaID, "number_id", m.NumberID, "error", err)
 	}
+	return rest
 }
 
 // Expire forgets media that are older than the retention. Their files follow with Sweep.

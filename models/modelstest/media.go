@@ -54,7 +54,7 @@ func (w *world) doomed() (ids []int64) {
 
 func (w *world) dueMedia() (ids []string) {
 	w.t.Helper()
-	ms, err := w.DueMedia(w.ctx, time.Now(), 100)
+	ms, err := w.DueMedia(w.ctx, time.Now(), nil, 100)
 	w.ok(err)
 	for _, m := range ms {
 		ids = append(ids, m.MediaID)
@@ -93,7 +93,7 @@ func testMedia(_ *testing.T, w *world) {
 	w.ok(err)
 	w.equal("claimed by two", mine, false)
 	later := time.Now().Add(2 * time.Minute)
-	left, err := w.DueMedia(w.ctx, later, 10)
+	left, err := w.DueMedia(w.ctx, later, nil, 10)
 	w.ok(err)
 	w.equal("found when its fetcher died", len(left), 1)
 	again, mine, err := w.ClaimMedia(w.ctx, m.ID, later, later.Add(time.Minute))
@@ -140,12 +140,14 @@ func testMediaTold(_ *testing.T, w *world) {
 		w.ok(w.SettleMedia(w.ctx, models.MediaResult{ID: m.ID, Attempt: m.Attempts, State: models.MediaFailed, DueAt: time.Now().Add(-time.Second), Failure: "gone"}))
 	}
 	w.equal("to be told", w.dueMedia(), []string{"1"})
-	w.ok(w.MediaTold(w.ctx, w.media("1").ID))
+	w.ok(w.MediaTold(w.ctx, w.media("1").ID, time.Now().Add(-time.Minute)))
+	w.equal("to be told again", w.dueMedia(), []string{"1"})
+	w.ok(w.MediaTold(w.ctx, w.media("1").ID, time.Time{}))
 	w.equal("told", w.dueMedia(), []string(nil))
 
 	w.ok(w.SetMediaAhead(w.ctx, w.business, w.number.ID, true))
 	w.write(models.Changes{Media: []models.Media{w.medium("3", "wamid.3", 5)}})
-	w.ok(w.MediaTold(w.ctx, w.media("3").ID))
+	w.ok(w.MediaTold(w.ctx, w.media("3").ID, time.Time{}))
 	w.equal("not settled", w.dueMedia(), []string{"3"})
 
 	f := w.keep("3", "aa")
@@ -154,6 +156,31 @@ func testMediaTold(_ *testing.T, w *world) {
 	w.is(w.FileStored(w.ctx, f.ID), models.ErrNotFound)
 	w.ok(w.ForgetFiles(w.ctx, []int64{f.ID}))
 	w.is(w.FileStored(w.ctx, f.ID), models.ErrNotFound)
+}
+
+// testMediaTurns: a number with many due media does not hide another's.
+func testMediaTurns(_ *testing.T, w *world) {
+	other, err := w.CreateNumber(w.ctx, models.Number{BusinessID: w.business, PhoneNumberID: "turns"})
+	w.ok(err)
+	for _, id := range []int64{w.number.ID, other.ID} {
+		w.ok(w.SetMediaAhead(w.ctx, w.business, id, true))
+	}
+	var c models.Changes
+	for i := range 40 {
+		m := w.medium(fmt.Sprint(i), fmt.Sprint("wamid.", i), 1)
+		m.DueAt = time.Now().Add(-time.Hour)
+		c.Media = append(c.Media, m)
+	}
+	last := w.medium("last", "wamid.last", 1)
+	last.NumberID = other.ID
+	c.Media = append(c.Media, last)
+	w.write(c)
+	list, err := w.DueMedia(w.ctx, time.Now(), nil, 20)
+	w.ok(err)
+	w.equal("a few of each", []any{len(list), list[len(list)-1].MediaID}, []any{11, "last"})
+	list, err = w.DueMedia(w.ctx, time.Now(), []int64{w.number.ID}, 20)
+	w.ok(err)
+	w.equal("while one rests", []any{len(list), list[0].MediaID}, []any{1, "last"})
 }
 
 // testMediaFiles: a file stays as long as one medium has it, and never longer.

@@ -236,3 +236,19 @@ func TestDownloadBreaksOff(t *testing.T) {
 		t.Errorf("%q, %v", content, err)
 	}
 }
+
+func TestDeleteMedia(t *testing.T) {
+	t.Parallel()
+	for style, route := range map[graph.Style]string{
+		graph.Cloud: "DELETE /v26.0/900001?phone_number_id=600700800900100", graph.Dialog360: "DELETE /900001", graph.OnPremises: "DELETE /v1/media/900001",
+	} {
+		u := one(t, route, `{"success":true}`)
+		if err := newClient().DeleteMedia(t.Context(), u.account(style), "900001"); err != nil {
+			t.Errorf("%s: %v", style, err)
+		}
+		u = one(t, route, `{"success":false}`)
+		if err := newClient().DeleteMedia(t.Context(), u.account(style), "900001"); err == nil {
+			t.Errorf("%s: a refusal is taken for a success", style)
+		}
+	}
+}
