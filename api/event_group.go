@@ -19,7 +19,7 @@ type family struct {
 // families is the catalogue as people choose from it. What is in none of them goes into the last.
 func families() []family {
 	return []family{
-		{name: "Messages", words: []string{"message", "ai"}},
+		{name: "Messages", words: []string{"message", "ai", "media"}},
 		{name: "Conversations and contacts", words: []string{"conversation", "contact"}},
 		{name: "Orders and forms", words: []string{"order", "form"}},
 		{name: "Broadcasts", words: []string{"broadcast"}},
