@@ -32,8 +32,8 @@ type Media interface {
 const (
 	// mediaWait is how long a request waits for a file to be fetched.
 	mediaWait = 60 * time.Second
-	// uploadTimeout bounds an upload.
-	uploadTimeout = 10 * time.Minute
+	// mediaTimeout bounds an upload.
+	mediaTimeout = 10 * time.Minute
 	// stallTimeout is how long the other side of a file may stand still.
 	stallTimeout = time.Minute
 )
