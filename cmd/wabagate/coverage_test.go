@@ -232,4 +232,4 @@ func (x *table) check(t *testing.T) {
 
 // elsewhere are events that one callback alone cannot give; their tests are in package fanout.
 var elsewhere = []string{event.BroadcastProgress, event.BroadcastCompleted, event.ConversationUpdated,
-	event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted}
+	event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent, event.MessageUnreported}

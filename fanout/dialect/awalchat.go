@@ -44,7 +44,7 @@ func awalchat() Dialect {
 		shared(formed(awalMessageOf), event.MessageReceived, event.MessageSent, event.AIReplied, event.MessageEdited, event.MessageDeleted),
 		shared(formed(awalFileOf), event.MediaReady, event.MediaFailed),
 		shared(formed(awalBroadcastOf), event.BroadcastProgress, event.BroadcastCompleted),
-		shared(formed(awalOperationOf), event.NumberConnected, event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent),
+		shared(formed(awalOperationOf), event.NumberConnected, event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent, event.MessageUnreported),
 	), other: formed(awalFieldOf)})
 }
 

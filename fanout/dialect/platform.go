@@ -45,7 +45,7 @@ func platform() Dialect {
 		shared(formed(platformOrderOf), event.OrderCreated, event.OrderStatusUpdated),
 		shared(formed(platformFileOf), event.MediaReady, event.MediaFailed),
 		shared(formed(platformBroadcastOf), event.BroadcastProgress, event.BroadcastCompleted),
-		shared(formed(platformOperationOf), event.NumberConnected, event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent),
+		shared(formed(platformOperationOf), event.NumberConnected, event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent, event.MessageUnreported),
 	), other: formed(platformFieldOf)})
 }
 

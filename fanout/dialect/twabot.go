@@ -43,7 +43,7 @@ func twabot() Dialect {
 		shared(formed(twabotContactOf), event.ContactCreated, event.ContactUpdated),
 		shared(formed(twabotFileOf), event.MediaReady, event.MediaFailed),
 		shared(formed(twabotBroadcastOf), event.BroadcastProgress, event.BroadcastCompleted),
-		shared(formed(twabotOperationOf), event.NumberConnected, event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent),
+		shared(formed(twabotOperationOf), event.NumberConnected, event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent, event.MessageUnreported),
 	), other: formed(twabotFieldOf)})
 }
 

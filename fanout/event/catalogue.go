@@ -100,7 +100,8 @@ var catalogue = [...]Type{
 	{Name: WebhookDisabled, Description: "A webhook was turned off: it failed for days, its receiver answered 410, or its owner did it.", Emitted: true, Derived: true},
 	{Name: WebhookRecovered, Description: "A webhook that failed works again.", Emitted: true, Derived: true},
 	{Name: DeliveryExhausted, Description: "A delivery failed for the last time.", Emitted: true, Derived: true},
-	{Name: UpstreamSilent, Description: "The platform sent nothing for longer than usual.", Derived: true},
+	{Name: UpstreamSilent, Description: "The platform sent nothing for a number for longer than its own rhythm explains.", Emitted: true, Derived: true},
+	{Name: MessageUnreported, Description: "Messages that the platform accepted got no status for too long; once for each number and quarter of an hour.", Emitted: true, Derived: true},
 	{Name: UpstreamUnrecognized, Description: "Something this version does not know arrived; comes as it was.", Field: "messages", Emitted: true},
 }
 

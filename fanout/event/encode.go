@@ -186,6 +186,9 @@ func (d *Data) write(o *object) {
 	if f := d.File; f != nil {
 		o.object("file", func() { f.write(o) })
 	}
+	if g := d.Gap; g != nil {
+		o.object("gap", func() { g.write(o) })
+	}
 	o.raw("previous", d.Previous)
 	o.text("field", d.Field, false)
 	o.raw("value", d.Value)
@@ -203,6 +206,13 @@ func (f *File) write(o *object) {
 	o.text("sha256", f.SHA256, false)
 	o.text("url", f.URL, false)
 	o.text("failure", f.Failure, false)
+}
+
+func (g *Gap) write(o *object) {
+	o.moment("from", g.From.Time)
+	o.optionalMoment("until", g.Until)
+	o.number("count", g.Count, false)
+	o.texts("message_ids", g.MessageIDs)
 }
 
 func (v *Conversation) write(o *object) {

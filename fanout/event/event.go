@@ -54,6 +54,7 @@ type Data struct {
 	Webhook      *Webhook      `json:"webhook,omitempty"`
 	Delivery     *Delivery     `json:"delivery,omitempty"`
 	File         *File         `json:"file,omitempty"`
+	Gap          *Gap          `json:"gap,omitempty"`
 	// Previous holds, by name, what changed and what it was before: {"name":"Ada"}, {"status":"open"}. Only on events
 	// that tell of a change, and only where the gateway knew the value before.
 	Previous json.RawMessage `json:"previous,omitempty"`
@@ -157,6 +158,15 @@ type File struct {
 	URL       string `json:"url,omitempty"`       // opens it without a key; likewise, where the gateway has a public address
 	// Failure says why it is not to be had: gone, too_large, type_refused, type_differs or corrupt. Only on media.failed.
 	Failure string `json:"failure,omitempty"`
+}
+
+// Gap is what should have come from the platform and did not.
+type Gap struct {
+	From  Time  `json:"from"`            // of a silence the last callback before it
+	Until *Time `json:"until,omitempty"` // nil: it goes on
+	Count int64 `json:"count,omitempty"` // of the messages without a status that were accepted in this time
+	// MessageIDs are the wamids of the first of them, at most twenty; the report of the day names all.
+	MessageIDs []string `json:"message_ids,omitempty"`
 }
 
 // Choice is the button or row that a customer chose: of a template (type button), or of an interactive message.

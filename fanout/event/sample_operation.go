@@ -32,7 +32,14 @@ func operationRecipes() []recipe {
 			s.data.Reason = "503 Service Unavailable"
 		}},
 		{UpstreamSilent, "", func(s *sample) {
-			s.data.Reason = "Nothing has come for this number for six hours; it is used to 40 callbacks an hour."
+			since := s.after(-6 * time.Hour)
+			s.data.Gap = &Gap{From: since}
+			s.data.Reason = "Nothing has come for this number for 6 hours, in which 40 callbacks an hour are usual."
+		}},
+		{MessageUnreported, "", func(s *sample) {
+			from, until := s.after(-30*time.Minute), s.after(-15*time.Minute)
+			s.data.Gap = &Gap{From: from, Until: &until, Count: 1, MessageIDs: []string{s.wamid()}}
+			s.data.Reason = "The platform accepted one message and sent no status of it for at least 15 minutes."
 		}},
 		{UpstreamUnrecognized, "", func(s *sample) {
 			const field = "new_platform_field"

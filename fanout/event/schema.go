@@ -101,8 +101,8 @@ func partsOf(t Type) parts {
 		always, sometimes = "webhook delivery", "reason"
 	case NumberConnected:
 		always, sometimes = "number", ""
-	case UpstreamSilent:
-		always, sometimes = "reason", ""
+	case UpstreamSilent, MessageUnreported:
+		always, sometimes = "reason gap", ""
 	case UpstreamUnrecognized:
 		always, sometimes = "reason raw", "field"
 	}
@@ -126,6 +126,7 @@ var descriptions = map[string]string{
 	"webhook":      "The webhook that this is about.",
 	"delivery":     "The delivery that this is about.",
 	"file":         "The file of a message, and what became of it.",
+	"gap":          "What should have come from the platform and did not.",
 	"previous":     "What changed, by name, and what it was before.",
 	"field":        "The field of the platform that brought it.",
 	"value":        "What the platform said, in its own shape.",

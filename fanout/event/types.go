@@ -92,5 +92,6 @@ const (
 	WebhookRecovered     = "webhook.recovered"
 	DeliveryExhausted    = "delivery.exhausted"
 	UpstreamSilent       = "upstream.silent"
+	MessageUnreported    = "message.unreported"
 	UpstreamUnrecognized = "upstream.unrecognized"
 )
