@@ -63,6 +63,8 @@ type Options struct {
 	Lines   Lines
 	// Media keeps files; without it its routes answer 501.
 	Media Media
+	// UnreportedAfter is how long a message may be without a status before reports name it; 0 means 15 minutes.
+	UnreportedAfter time.Duration
 	// Queues and Circuits are shown to operators and owners; nil leaves what they know out.
 	Queues   Queues
 	Circuits Circuits
@@ -110,8 +112,10 @@ type Server struct {
 	queues    Queues
 	circuits  Circuits
 	ready     func(ctx context.Context) error
-	log       *slog.Logger
-	now       func() time.Time
+	// unreportedAfter is how long a message may be without a status.
+	unreportedAfter time.Duration
+	log             *slog.Logger
+	now             func() time.Time
 
 	publicURL  string // without a slash at the end
 	publicHost string
@@ -148,8 +152,11 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.UnreportedAfter == 0 {
+		o.UnreportedAfter = 15 * time.Minute
+	}
 	s := &Server{store: o.Store, directory: o.Directory, courier: o.Courier, recorder: o.Recorder, queue: o.Queue, refuge: o.Refuge, guard: o.Guard, queues: o.Queues,
-		circuits: o.Circuits, ready: o.Ready, sending: o.Sending, lines: o.Lines, media: o.Media,
+		circuits: o.Circuits, ready: o.Ready, sending: o.Sending, lines: o.Lines, media: o.Media, unreportedAfter: o.UnreportedAfter,
 		log: o.Log.With("component", "api"), now: o.Now, publicURL: strings.TrimSuffix(o.PublicURL, "/"), secure: o.SecureCookies,
 		registry: o.Registry, token: o.MetricsToken, keys: &keyCache{store: o.Store, now: o.Now}, logins: newLimiter(o.Now),
 		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},
@@ -188,6 +195,7 @@ func (s *Server) Register(app *fiber.App) {
 	s.registerEvents(client)
 	s.registerTimeline(client)
 	s.registerNumbers(client)
+	s.registerReports(client)
 	s.registerOnPremises(client)
 	s.registerContacts(client)
 	s.registerErasures(client)
