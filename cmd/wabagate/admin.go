@@ -17,7 +17,7 @@ import (
 
 func adminCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "admin", Short: "Create businesses, users, apps, numbers and keys from a shell; rotate what protects secrets"}
-	cmd.AddCommand(bootstrapCommand(), adminBusiness(), adminUser(), adminPassword(), adminApp(), adminAppSecret(), adminNumber(), adminConnect(), adminKey(), adminRotateKeys(), adminList())
+	cmd.AddCommand(bootstrapCommand(), adminBusiness(), adminUser(), adminPassword(), adminApp(), adminAppSecret(), adminNumber(), adminConnect(), adminKey(), adminRotateKeys(), adminReport(), adminList())
 	return cmd
 }
 

@@ -24,6 +24,7 @@ import (
 	"wabagate/fanout/deliver"
 	"wabagate/fanout/task"
 	"wabagate/gateway"
+	"wabagate/gateway/gap"
 	"wabagate/models"
 )
 
@@ -148,6 +149,11 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		if err := a.registerQueueMetrics(registry, dial); err != nil {
 			return nil, err
 		}
+		detector, err := gap.New(gap.Options{Store: a.store, Routes: a.directory.Routes, Tell: tellGaps(recorder), After: cfg.unreportedAfter(), Leads: reconciler.Leads, Log: log, Registry: registry})
+		if err != nil {
+			return nil, err
+		}
+		a.wg.Go(func() { detector.Run(a.background) })
 	} else {
 		a.onStop("courier", func() error { courier.Close(); return nil })
 	}
@@ -175,7 +181,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	}
 	server, err := api.New(api.Options{
 		Refuge: waiting, Queues: queue, Circuits: breaker,
-		Store: a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Sending: out.sender, Lines: out.lines, Registry: registry,
+		Store: a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Sending: out.sender, Lines: out.lines, UnreportedAfter: cfg.unreportedAfter(), Registry: registry,
 		MonitorRedis: func() redis.UniversalClient { c, _ := dial(); return c },
 		Ready:        a.ready, PublicURL: cfg.PublicURL, MetricsToken: cfg.MetricsToken, SecureCookies: strings.HasPrefix(cfg.PublicURL, "https://"), Log: log,
 	})

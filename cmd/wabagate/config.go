@@ -43,6 +43,7 @@ type Config struct {
 	Grace             time.Duration
 	QueueSpread       int
 	LanePatience      time.Duration
+	GapAfter          time.Duration // 0: gap.DefaultAfter
 	Retention         models.Retention
 	// Proxy is what deliveries go out through; nil: directly.
 	Proxy *url.URL
@@ -151,6 +152,10 @@ func settings() []setting {
 		{"WABAGATE_IN_FLIGHT", "32", "requests in flight to one webhook, over all processes", func(c *Config, v string) (err error) { c.InFlight, err = number(v, 1, 1024); return err }},
 		{"WABAGATE_LANE_PATIENCE", "10m", "how long an event that fails may hold up its conversation at a webhook with `ordering: conversation`", func(c *Config, v string) (err error) {
 			c.LanePatience, err = duration(v, time.Second)
+			return err
+		}},
+		{"WABAGATE_GAP_AFTER", "15m", "how long a message that the platform accepted may be without any status before it is told of (`message.unreported`)", func(c *Config, v string) (err error) {
+			c.GapAfter, err = duration(v, time.Minute)
 			return err
 		}},
 		{"WABAGATE_RETENTION", "30d", "how long callbacks, events, deliveries and attempts are kept, by whole days (UTC); which events there have been is known for at least 8 days", func(c *Config, v string) error {

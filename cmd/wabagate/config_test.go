@@ -50,6 +50,7 @@ func TestConfigErrors(t *testing.T) {
 		"WABAGATE_RETENTION=1h":                 "at least 24h0m0s",
 		"WABAGATE_RETENTION=month":              "or 30d",
 		"WABAGATE_LANE_PATIENCE=0s":             "at least 1s",
+		"WABAGATE_GAP_AFTER=1s":                 "at least 1m0s",
 		"WABAGATE_QUEUE_SPREAD=0":               "from 1 to 64",
 		"WABAGATE_EGRESS_PROXY=socks://hunter2": "WABAGATE_EGRESS_PROXY",
 		"WABAGATE_LOG_FORMAT=xml":               "expected text or json",
