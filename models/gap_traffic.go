@@ -115,13 +115,18 @@ type eventCount struct {
 	NumberID, Hour, N, Received, Sent int64
 }
 
+// ownTranslatedIn is how long after it was written a callback of the gateway's own is translated at the latest; one that took
+// longer counts as the platform's. Without such a bound every callback that is kept would be read.
+const ownTranslatedIn = time.Hour
+
 // countEvents reads the events with ids from one to before another. Callbacks of the gateway itself are no sign of life of
 // the platform's.
 func (s *Store) countEvents(ctx context.Context, from, to int64) (c trafficCount, err error) {
 	db := s.db.WithContext(ctx)
 	if err = db.Raw(`SELECT d.number_id, ((d.callback_id >> 22) + CAST(? AS bigint)) / CAST(? AS bigint) AS slot, count(*) AS n, min(d.callback_id) AS first_id, max(d.callback_id) AS last_id
 		FROM (SELECT DISTINCT number_id, callback_id FROM events WHERE id >= ? AND id < ? AND number_id <> 0 AND callback_id <> 0) AS d
-		JOIN callbacks c ON c.id = d.callback_id AND c.app_id <> ? GROUP BY 1, 2`, idEpoch, slotMS, from, to, OwnApp).Scan(&c.slots).Error; err != nil {
+		LEFT JOIN callbacks own ON own.id = d.callback_id AND own.id >= ? AND own.id < ? AND own.app_id = ? WHERE own.id IS NULL GROUP BY 1, 2`,
+		idEpoch, slotMS, from, to, FirstID(IDTime(from).Add(-ownTranslatedIn)), to, OwnApp).Scan(&c.slots).Error; err != nil {
 		return c, err
 	}
 	if err = db.Raw(`SELECT number_id, ((id >> 22) + CAST(? AS bigint)) / 3600000 AS hour, count(*) AS n,
