@@ -2,41 +2,85 @@ package api
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"net"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 )
 
-// LimitBodies is for an app whose server streams bodies (fiber.Config.StreamRequestBody), which then has no limit of its own:
-// it refuses bodies of more than limit bytes everywhere but where streams says that they are read as they come.
-func LimitBodies(limit int, streams func(*fiber.Ctx) bool) fiber.Handler {
+// BufferBodies reads the bodies of requests before any handler does, and refuses those with more than limit bytes, for a server
+// whose bodies are streams (fiber.Config.StreamRequestBody), which has no limit of its own: all but files and lists of
+// recipients, which are read as they come. It must be the first handler of such a server, since what is left unread of a body
+// would be taken for the next request.
+func BufferBodies(limit int) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		stream := c.Context().RequestBodyStream()
-		if stream == nil || streams(c) {
+		if stream == nil || streamed(c) {
 			return c.Next()
 		}
-		length := c.Request().Header.ContentLength()
-		if 0 <= length && length <= limit { // which is all that will be read
-			return c.Next()
+		body, refused := buffer(stream, c.Request().Header.ContentLength(), limit)
+		if refused != nil {
+			c.Context().SetConnectionClose()
+			return refused
 		}
-		var body bytes.Buffer
-		if length < 0 { // nobody knows yet
-			if _, err := io.Copy(&body, io.LimitReader(stream, int64(limit)+1)); err != nil {
-				c.Context().SetConnectionClose()
-				return &Error{Status: http.StatusBadRequest, Code: "body_broken_off", Message: "the body breaks off"}
-			}
-		}
-		if length > limit || body.Len() > limit {
-			c.Context().SetConnectionClose() // nobody reads the rest
-			return ofStatus(http.StatusRequestEntityTooLarge)
-		}
-		c.Request().SetBody(body.Bytes())
+		c.Request().SetBodyRaw(body)
 		return c.Next()
 	}
 }
 
-// StreamsBody says which requests of this room are read as they come, see LimitBodies.
-func StreamsBody(c *fiber.Ctx) bool {
-	return c.Method() == fiber.MethodPost && recipientsPath.MatchString(c.Path())
+// streamed says which requests are read as they come.
+func streamed(c *fiber.Ctx) bool {
+	return c.Method() == fiber.MethodPost && (recipientsPath.MatchString(c.Path()) || strings.TrimSuffix(c.Path(), "/") == "/v1"+mediaUploadRoute)
 }
+
+// buffer reads a body of a length, which is below 0 when it is not known.
+func buffer(stream io.Reader, length, limit int) (body []byte, refused error) {
+	var err error
+	if length >= 0 && length <= limit {
+		body = make([]byte, length)
+		_, err = io.ReadFull(stream, body)
+	} else if length < 0 {
+		body, err = io.ReadAll(io.LimitReader(stream, int64(limit)+1))
+	}
+	switch {
+	case length > limit, len(body) > limit:
+		return nil, ofStatus(http.StatusRequestEntityTooLarge)
+	case err != nil:
+		return nil, ofStatus(http.StatusBadRequest)
+	}
+	return body, nil
+}
+
+// incoming is a body on its way from somebody, who may not stand still for ever. It remembers whether he left.
+type incoming struct {
+	r    io.Reader
+	from net.Conn
+	err  error // but for its end
+}
+
+// incomingOf is a request's body to be read once: as it comes, where the server streams bodies, else as it came.
+func incomingOf(c *fiber.Ctx) *incoming {
+	if stream := c.Context().RequestBodyStream(); stream != nil {
+		return &incoming{r: stream, from: c.Context().Conn()}
+	}
+	return &incoming{r: bytes.NewReader(c.Request().Body()), from: c.Context().Conn()}
+}
+
+func (b *incoming) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	_ = b.from.SetReadDeadline(time.Now().Add(stallTimeout)) // a connection that has none is one of a test
+	n, err := b.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.err = err
+	}
+	return n, err
+}
+
+// stallTimeout is how long the sender or receiver of something long may stand still.
+const stallTimeout = time.Minute

@@ -1,9 +1,7 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"mime"
 	"net/http"
 	"regexp"
@@ -29,24 +27,16 @@ var recipientsPath = regexp.MustCompile(`^/api/client/broadcasts/[0-9]+/recipien
 // uploadTimeout bounds how long a list of recipients may take.
 const uploadTimeout = 15 * time.Minute
 
-// bodyOf is a request's body to be read once: as it comes in, where the server streams bodies, else as it came.
-func bodyOf(c *fiber.Ctx) io.Reader {
-	if stream := c.Context().RequestBodyStream(); stream != nil {
-		return stream
-	}
-	return bytes.NewReader(c.Request().Body())
-}
-
 // listOf is the list in a request by its content type.
 func listOf(c *fiber.Ctx) (recipientList, error) {
 	kind, _, _ := mime.ParseMediaType(c.Get(fiber.HeaderContentType))
 	switch kind {
 	case "text/csv":
-		return newCSVRecipients(bodyOf(c))
+		return newCSVRecipients(incomingOf(c))
 	case "application/x-ndjson":
-		return newLinesRecipients(bodyOf(c)), nil
+		return newLinesRecipients(incomingOf(c)), nil
 	case fiber.MIMEApplicationJSON:
-		return newJSONRecipients(bodyOf(c)), nil
+		return newJSONRecipients(incomingOf(c)), nil
 	}
 	return nil, &Error{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Field: "Content-Type",
 		Message: "must be text/csv, application/x-ndjson or application/json"}

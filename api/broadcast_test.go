@@ -293,7 +293,7 @@ func TestOptOuts(t *testing.T) {
 func (b *bundle) streaming() string {
 	b.t.Helper()
 	app := fiber.New(fiber.Config{DisableStartupMessage: true, ErrorHandler: b.app.Config().ErrorHandler, BodyLimit: 1 << 20, StreamRequestBody: true})
-	app.Use(api.LimitBodies(1<<20, api.StreamsBody))
+	app.Use(api.BufferBodies(1<<20))
 	b.server.Register(app)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(b.t, err)
@@ -386,7 +386,7 @@ func watchHeap(t *testing.T) func() int64 {
 }
 
 // Where bodies are streamed, all but lists have the limit that they had.
-func TestLimitBodies(t *testing.T) {
+func TestBufferBodies(t *testing.T) {
 	b := setup(t, sending)
 	url := b.streaming()
 	long := `{"name":"` + strings.Repeat("x", 2<<20) + `"}`

@@ -34,8 +34,6 @@ const (
 	mediaWait = 60 * time.Second
 	// mediaTimeout bounds an upload.
 	mediaTimeout = 10 * time.Minute
-	// stallTimeout is how long the other side of a file may stand still.
-	stallTimeout = time.Minute
 )
 
 // registerMediaAPI adds what a number's key opens.

@@ -1,14 +1,12 @@
 package api
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -32,47 +30,10 @@ const (
 	maxLeft = 8 << 20
 )
 
-// BufferBodies reads the bodies of requests before any handler does, and refuses those with more than limit bytes, for a server
-// whose bodies are streams: all but uploads of files, which are read as they come. It must be the first handler of such a
-// server, since what is left unread of a body would be taken for the next request.
-func BufferBodies(limit int) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		stream := c.Context().RequestBodyStream()
-		if stream == nil || c.Method() == http.MethodPost && strings.TrimSuffix(c.Path(), "/") == "/v1"+mediaUploadRoute {
-			return c.Next()
-		}
-		body, refused := buffer(stream, c.Request().Header.ContentLength(), limit)
-		if refused != nil {
-			c.Context().SetConnectionClose()
-			return refused
-		}
-		c.Request().SetBodyRaw(body)
-		return c.Next()
-	}
-}
-
-// buffer reads a body of a length, which is below 0 when it is not known.
-func buffer(stream io.Reader, length, limit int) (body []byte, refused error) {
-	var err error
-	if length >= 0 && length <= limit {
-		body = make([]byte, length)
-		_, err = io.ReadFull(stream, body)
-	} else if length < 0 {
-		body, err = io.ReadAll(io.LimitReader(stream, int64(limit)+1))
-	}
-	switch {
-	case length > limit, len(body) > limit:
-		return nil, ofStatus(http.StatusRequestEntityTooLarge)
-	case err != nil:
-		return nil, ofStatus(http.StatusBadRequest)
-	}
-	return body, nil
-}
-
 // handleMediaUpload passes a file on to the platform as it comes: the file of a form, as the Graph API takes it, or the body
 // itself, as the On-Premises style does.
 func (s *Server) handleMediaUpload(c *fiber.Ctx, who numberCaller) error {
-	body := s.uploadBody(c)
+	body := incomingOf(c)
 	id, form, err := s.upload(c, who, body)
 	// What is left of the body must not be taken for the next request.
 	if left, _ := io.Copy(io.Discard, io.LimitReader(body, maxLeft+1)); left > maxLeft || body.err != nil {
@@ -85,33 +46,6 @@ func (s *Server) handleMediaUpload(c *fiber.Ctx, who numberCaller) error {
 		return reply(c, http.StatusOK, map[string]string{"id": id})
 	}
 	return reply(c, http.StatusOK, map[string][]map[string]string{"media": {{"id": id}}})
-}
-
-// uploadBody is the body of a request as it comes.
-func (s *Server) uploadBody(c *fiber.Ctx) *incoming {
-	if stream := c.Context().RequestBodyStream(); stream != nil {
-		return &incoming{r: stream, from: c.Context().Conn()}
-	}
-	return &incoming{r: bytes.NewReader(c.Request().Body()), from: c.Context().Conn()} // a server that does not stream
-}
-
-// incoming is a file on its way from somebody, who may not stand still for ever. It remembers whether he left.
-type incoming struct {
-	r    io.Reader
-	from net.Conn
-	err  error // but for its end
-}
-
-func (b *incoming) Read(p []byte) (int, error) {
-	if b.err != nil {
-		return 0, b.err
-	}
-	_ = b.from.SetReadDeadline(time.Now().Add(stallTimeout)) // a connection that has none is one of a test
-	n, err := b.r.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		b.err = err
-	}
-	return n, err
 }
 
 // upload answers the platform's id of a file, and whether the file came in a form.
@@ -130,7 +64,7 @@ func (s *Server) upload(c *fiber.Ctx, who numberCaller, body *incoming) (id stri
 			return "", form, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), uploadTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), mediaTimeout)
 	defer cancel()
 	id, err = s.media.Upload(ctx, who.Business, who.Number, u)
 	if err != nil && body.err != nil {

@@ -125,7 +125,12 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	}
 
 	leads := func() bool { return false }
-	out, err := a.newOutbound(guard, queue, recorder, func() bool { return leads() }, registry)
+	links, err := a.newLinks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	recorder.LinkMedia(links)
+	out, err := a.newOutbound(guard, queue, recorder, links, func() bool { return leads() }, registry)
 	if err != nil {
 		return nil, err
 	}
@@ -163,8 +168,10 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	a.http = fiber.New(fiber.Config{
 		AppName: "wabagate", DisableStartupMessage: true, BodyLimit: gateway.MaxBody, ReadBufferSize: 16 << 10,
 		DisablePreParseMultipartForm: true, // a callback is bytes, whatever its content type claims
+		StreamRequestBody:            true, // files and lists of recipients are larger than memory
 		ReadTimeout:                  30 * time.Second, IdleTimeout: 2 * time.Minute, ErrorHandler: api.ErrorHandler(log),
 	})
+	a.http.Use(api.BufferBodies(gateway.MaxBody))
 	if cfg.Roles.Ingress {
 		gm := gateway.NewMetrics(registry)
 		var refuge gateway.Refuge
@@ -181,7 +188,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	}
 	server, err := api.New(api.Options{
 		Refuge: waiting, Queues: queue, Circuits: breaker,
-		Store: a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Sending: out.sender, Lines: out.lines, UnreportedAfter: cfg.unreportedAfter(), Registry: registry,
+		Store: a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Sending: out.sender, Lines: out.lines, Media: out.files, UnreportedAfter: cfg.unreportedAfter(), Registry: registry,
 		MonitorRedis: func() redis.UniversalClient { c, _ := dial(); return c },
 		Ready:        a.ready, PublicURL: cfg.PublicURL, MetricsToken: cfg.MetricsToken, SecureCookies: strings.HasPrefix(cfg.PublicURL, "https://"), Log: log,
 	})

@@ -43,7 +43,7 @@ func TestBroadcast(t *testing.T) {
 			one := fmt.Sprintf("/api/client/broadcasts/%d", made.ID)
 			added := upload(t, c.url+one+"/recipients", c.made.APIKey, recipientsOf(300)+"447700000001,Twice\nx,Nobody\n")
 			require.Equal(t, uploaded{300, 1, 1}, added)
-			c.call(http.MethodPost, one+"/start", nil, http.StatusOK, nil)
+			c.call(http.MethodPost, one+"/start", map[string]any{}, http.StatusOK, nil)
 			var seen struct{ Broadcast broadcastSeen }
 			require.Eventually(t, func() bool {
 				c.call(http.MethodGet, one, nil, http.StatusOK, &seen)

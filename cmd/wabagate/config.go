@@ -16,6 +16,7 @@ import (
 
 	"wabagate/cmd/wabagate/trigger"
 	"wabagate/fanout/deliver"
+	"wabagate/gateway/media"
 	"wabagate/models"
 )
 
@@ -51,12 +52,23 @@ type Config struct {
 	GraphURL, Dialog360URL string
 	// Undecided is how long a status is waited for when it is not known whether the platform took a message; 0: the sender's own.
 	Undecided time.Duration
+	Media     Media
 	// Profile is where a CPU profile goes; set by wabagate bench --profile only.
 	Profile string
 }
 
 // Embedded says whether neither a database nor a Redis was named.
 func (c Config) Embedded() bool { return c.DatabaseURL == "" && c.RedisURL == "" }
+
+// Media is where files of messages are kept.
+type Media struct {
+	Dir       string              // empty: beside the embedded database
+	Bucket    media.BucketOptions // in place of a directory, when it is named
+	Key       string
+	Secret    models.Secret
+	Limit     int64 // bytes
+	Retention time.Duration
+}
 
 // Roles is what a process does.
 type Roles struct{ Ingress, API, Worker bool }
@@ -171,6 +183,21 @@ func settings() []setting {
 			c.Retention.Messages, err = duration(v, 24*time.Hour)
 			return err
 		}},
+		{"WABAGATE_MEDIA", "./data/media", "where files of messages are kept: a directory that all processes share, or a bucket `s3://name/prefix?endpoint=https://…&region=…` (`&virtual=true` puts its name into the host)", func(c *Config, v string) (err error) {
+			c.Media.Dir, c.Media.Bucket, err = mediaPlace(v)
+			return err
+		}},
+		{"WABAGATE_MEDIA_KEY", "none", "access key of the bucket", func(c *Config, v string) error { c.Media.Key = v; return nil }},
+		{"WABAGATE_MEDIA_SECRET", "none", "its secret", func(c *Config, v string) error { c.Media.Secret = models.Secret(v); return nil }},
+		{"WABAGATE_MEDIA_LIMIT", "100", "MiB of the largest file that is kept", func(c *Config, v string) error {
+			n, err := number(v, 1, 2048)
+			c.Media.Limit = int64(n) << 20
+			return err
+		}},
+		{"WABAGATE_MEDIA_RETENTION", "30d", "how long files are kept after they came", func(c *Config, v string) (err error) {
+			c.Media.Retention, err = duration(v, 24*time.Hour)
+			return err
+		}},
 		{"WABAGATE_EGRESS_PROXY", "none", "`http://user:password@host:port` through which deliveries go out (CONNECT); addresses are judged before", func(c *Config, v string) (err error) {
 			c.Proxy, err = deliver.ParseProxy(v)
 			return err
@@ -206,6 +233,31 @@ func address(v string) (string, error) {
 		return "", fmt.Errorf("is not an address such as https://gateway.example.com")
 	}
 	return strings.TrimSuffix(v, "/"), nil
+}
+
+// mediaPlace reads where media are kept.
+func mediaPlace(v string) (dir string, o media.BucketOptions, err error) {
+	if !strings.HasPrefix(v, "s3://") {
+		return v, o, nil
+	}
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || u.User != nil {
+		return "", o, fmt.Errorf("is not a bucket: expected s3://name/prefix?endpoint=https://…&region=…")
+	}
+	q := u.Query()
+	o = media.BucketOptions{Endpoint: q.Get("endpoint"), Bucket: u.Host, Region: q.Get("region"), Prefix: strings.TrimPrefix(u.Path, "/"), Virtual: q.Get("virtual") == "true"}
+	if o.Prefix != "" {
+		o.Prefix = strings.TrimSuffix(o.Prefix, "/") + "/"
+	}
+	for name := range q {
+		if name != "endpoint" && name != "region" && name != "virtual" {
+			return "", o, fmt.Errorf("has the unknown part %q: there are endpoint, region and virtual", name)
+		}
+	}
+	if o.Endpoint == "" || o.Region == "" {
+		return "", o, fmt.Errorf("lacks the endpoint or the region: expected s3://name/prefix?endpoint=https://…&region=…")
+	}
+	return "", o, nil
 }
 
 // loadConfig reads an environment as os.Environ gives it. An unknown WABAGATE_ key or a malformed value is an error of
