@@ -73,6 +73,7 @@ func (c Changes) clean() Changes {
 		if v := c.Conversations[i].Set; v != nil {
 			clean := *v
 			clean.Status, clean.Note, clean.Assignee = printable(clean.Status), printable(clean.Note), printable(clean.Assignee)
+			clean.AI = AISetting{Off: printable(clean.AI.Off), Detail: printable(clean.AI.Detail), At: momentOrZero(clean.AI.At)}
 			c.Conversations[i].Set = &clean // labels are cleaned as they are encoded
 		}
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // conversationColumns are what People reads of a conversation called c.
-const conversationColumns = "c.id, c.number_id, c.contact_id, c.sequence, c.created_at, c.last_inbound_at, c.status, c.labels, c.note, c.assignee"
+const conversationColumns = "c.id, c.number_id, c.contact_id, c.sequence, c.created_at, c.last_inbound_at, c.status, c.labels, c.note, c.assignee, coalesce(c.ai_off, ''), coalesce(c.ai_detail, ''), c.ai_at"
 
 // ConversationFilter narrows a list of conversations. The zero value of a field does not narrow.
 type ConversationFilter struct {
@@ -41,18 +41,23 @@ type conversationRow struct {
 	Labels        string // JSON
 	Note          string
 	Assignee      string
+	AIOff         string     `gorm:"column:ai_off"`
+	AIDetail      string     `gorm:"column:ai_detail"`
+	AIAt          *time.Time `gorm:"column:ai_at"`
 	Contact       contactRow `gorm:"embedded;embeddedPrefix:contact_"`
 }
 
 func (r conversationRow) row() ConversationRow {
 	return ConversationRow{Conversation: Conversation{ID: r.ID, NumberID: r.NumberID, Sequence: r.Sequence, CreatedAt: r.CreatedAt.UTC(), LastInboundAt: r.LastInboundAt.UTC(),
-		ConversationSettings: ConversationSettings{Status: r.Status, Labels: decodeLabels(r.Labels), Note: r.Note, Assignee: r.Assignee}}, Contact: r.Contact.contact()}
+		ConversationSettings: ConversationSettings{Status: r.Status, Labels: decodeLabels(r.Labels), Note: r.Note, Assignee: r.Assignee,
+			AI: AISetting{Off: r.AIOff, Detail: r.AIDetail, At: timeOrZero(r.AIAt).UTC()}}}, Contact: r.Contact.contact()}
 }
 
 // conversations asks for the conversations of a business's numbers with their contacts.
 func (s *Store) conversations(ctx context.Context, businessID int64) *gorm.DB {
 	return s.db.WithContext(ctx).Table("conversations AS v").
 		Select(`v.id, v.number_id, v.sequence, v.created_at, v.last_inbound_at, v.status, v.labels, v.note, v.assignee,
+			coalesce(v.ai_off, '') AS ai_off, coalesce(v.ai_detail, '') AS ai_detail, v.ai_at,
 			c.id AS contact_id, c.wa_id AS contact_wa_id, c.user_id AS contact_user_id, c.parent_user_id AS contact_parent_user_id,
 			c.username AS contact_username, c.name AS contact_name, c.profile_at AS contact_profile_at`).
 		Joins("JOIN numbers n ON n.id = v.number_id").Joins("JOIN contacts d ON d.id = v.contact_id").

@@ -151,7 +151,7 @@ func (s *Store) beginErasure(ctx context.Context, businessID, contactID int64, b
 		}
 		e.exec("identities", "DELETE FROM identities WHERE contact_id IN ?", names.Contacts)
 		e.exec("contacts", "UPDATE contacts SET name = 'erased', username = '', wa_id = '', user_id = '', parent_user_id = '', profile_at = NULL, updated_at = ? WHERE id IN ?", row.StartedAt, names.Contacts)
-		e.exec("conversations", "UPDATE conversations SET note = '', labels = '[]' WHERE contact_id IN ?", names.Contacts)
+		e.exec("conversations", "UPDATE conversations SET note = '', labels = '[]', ai_detail = NULL WHERE contact_id IN ?", names.Contacts)
 		e.exec("orders", "UPDATE orders SET wamid = '', text = '', items = NULL, payment = NULL WHERE business_id = ? AND conversation_id IN (SELECT id FROM conversations WHERE contact_id IN ?)", businessID, names.Contacts)
 		e.media("conversation_id IN (SELECT id FROM conversations WHERE contact_id IN ?)", names.Contacts)
 		s.eraseRecipients(&e, businessID, names)

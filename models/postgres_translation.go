@@ -234,11 +234,11 @@ func (t *postgresTranslation) converse(ctx context.Context, asked map[conversati
 	}
 	var v Conversation
 	var contact int64
-	var inbound *time.Time
+	var inbound, aiAt *time.Time
 	var labels string
-	scan := []any{&v.ID, &v.NumberID, &contact, &v.Sequence, &v.CreatedAt, &inbound, &v.Status, &labels, &v.Note, &v.Assignee}
+	scan := []any{&v.ID, &v.NumberID, &contact, &v.Sequence, &v.CreatedAt, &inbound, &v.Status, &labels, &v.Note, &v.Assignee, &v.AI.Off, &v.AI.Detail, &aiAt}
 	keep := func() conversationKey {
-		v.LastInboundAt, v.Labels = timeOrZero(inbound), decodeLabels(labels)
+		v.LastInboundAt, v.Labels, v.AI.At = timeOrZero(inbound), decodeLabels(labels), timeOrZero(aiAt)
 		k := conversationKey{v.NumberID, contact}
 		found[k] = v
 		return k

@@ -86,7 +86,8 @@ func queueConversations(b *pgx.Batch, cs []ConversationChange) {
 		FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) AS u(id, sequence, at) WHERE c.id = u.id`, ids, sequences, inbound)
 	for _, c := range cs {
 		if v := c.Set; v != nil { // by a person, now and then
-			b.Queue(`UPDATE conversations SET status = $2, labels = $3, note = $4, assignee = $5 WHERE id = $1`, c.ID, v.Status, encodeLabels(v.Labels), v.Note, v.Assignee)
+			b.Queue(`UPDATE conversations SET status = $2, labels = $3, note = $4, assignee = $5, ai_off = $6, ai_detail = $7, ai_at = $8 WHERE id = $1`,
+				c.ID, v.Status, encodeLabels(v.Labels), v.Note, v.Assignee, textOrNil(v.AI.Off), textOrNil(v.AI.Detail), momentOrNil(v.AI.At))
 		}
 	}
 }

@@ -19,6 +19,7 @@ const (
 	webhookAuthPurpose    = "webhook auth"
 	upstreamTokenPurpose  = "upstream token"
 	linkKeyPurpose        = "link key"
+	replyKeyPurpose       = "reply key"
 )
 
 // sealedColumn holds secrets, in a table whose id is a number.
@@ -35,6 +36,7 @@ var sealedColumns = [...]sealedColumn{
 	{"webhooks", "id", "auth", webhookAuthPurpose},
 	{"upstreams", "number_id", "token", upstreamTokenPurpose},
 	{"link_keys", "id", "sealed", linkKeyPurpose},
+	{"replies", "number_id", "secret", replyKeyPurpose},
 }
 
 // KeyRotation is what RotateKeys did, or has done so far.

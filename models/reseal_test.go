@@ -54,6 +54,7 @@ func fillSecrets(t *testing.T, s *models.Store) vault {
 	must[models.App](t)(s.CreateApp(ctx, models.App{Name: "meta", VerifyToken: "verify", Secrets: []models.Secret{"one", "two"}}))
 	v.number = must[models.Number](t)(s.CreateNumber(ctx, models.Number{BusinessID: v.business, PhoneNumberID: "1", OnpremToken: "onprem"})).ID
 	ok(t, s.SetUpstream(ctx, v.business, models.Upstream{NumberID: v.number, Token: "upstream"}))
+	must[models.Replies](t)(s.SetReplies(ctx, v.business, v.number, func(r *models.Replies) error { r.Key = "reply"; return nil }))
 	for i := range vaultWebhooks {
 		w := models.Webhook{BusinessID: v.business, URL: "https://x.example", Secret: models.Secret(fmt.Sprintf("secret %d", i)), PreviousSecret: "previous", PreviousUntil: noon}
 		if i < 3 {
@@ -65,7 +66,7 @@ func fillSecrets(t *testing.T, s *models.Store) vault {
 }
 
 // vaultSecrets is how many secrets fill keeps.
-const vaultSecrets = 1 + 2 + 1 + 1 + 2*vaultWebhooks + 3 + 3
+const vaultSecrets = 1 + 2 + 1 + 1 + 1 + 2*vaultWebhooks + 3 + 3
 
 // check reads every secret through a store.
 func (v vault) check(t *testing.T, s *models.Store) {
@@ -77,6 +78,9 @@ func (v vault) check(t *testing.T, s *models.Store) {
 	}
 	if u := must[models.Upstream](t)(s.UpstreamOf(t.Context(), v.number)); u.Token != "upstream" {
 		t.Error("the upstream lost its token")
+	}
+	if r := must[models.Replies](t)(s.RepliesOf(t.Context(), v.number)); r.Key != "reply" {
+		t.Error("the replies lost their key")
 	}
 	for i, id := range v.webhooks {
 		w := r.Webhooks[id]

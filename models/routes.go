@@ -19,6 +19,8 @@ type Routes struct {
 	Webhooks map[int64]Webhook // by id, the switched off ones too
 	// OfBusiness lists the webhooks of a business by id.
 	OfBusiness map[int64][]int64
+	// Replying are the numbers that answer their customers by themselves, by id.
+	Replying map[int64]bool
 }
 
 // LoadRoutes reads all of it.
@@ -42,6 +44,9 @@ func (s *Store) LoadRoutes(ctx context.Context) (*Routes, error) {
 			r.ByToken[n.OnpremToken.Text()] = n
 		}
 	}
+	if r.Replying, err = s.replying(ctx); err != nil {
+		return nil, err
+	}
 	var rows []webhookRow
 	if err := s.db.WithContext(ctx).Order("id").Find(&rows).Error; err != nil {
 		return nil, translate(err, "load webhooks")
@@ -57,7 +62,7 @@ func (s *Store) LoadRoutes(ctx context.Context) (*Routes, error) {
 	return r, nil
 }
 
-// RoutesVersion is the number that every change of an app, a number, an upstream or a webhook raises.
+// RoutesVersion is the number that every change of an app, a number, an upstream, of replies or a webhook raises.
 func (s *Store) RoutesVersion(ctx context.Context) (int64, error) {
 	if s.embedded {
 		var v int64

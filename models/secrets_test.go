@@ -28,6 +28,7 @@ func TestNothingPlainAtRest(t *testing.T) {
 		n := must[models.Number](t)(s.CreateNumber(ctx, models.Number{BusinessID: b.ID, PhoneNumberID: "1", OnpremToken: "PLAIN-first"}))
 		ok(t, s.SetNumberToken(ctx, b.ID, n.ID, "PLAIN-onprem"))
 		ok(t, s.SetUpstream(ctx, b.ID, models.Upstream{NumberID: n.ID, Token: "PLAIN-upstream"}))
+		must[models.Replies](t)(s.SetReplies(ctx, b.ID, n.ID, func(r *models.Replies) error { r.Key = "PLAIN-reply"; return nil }))
 		u := must[models.User](t)(s.CreateUser(ctx, b.ID, "a@example.com", "PLAIN-password", false))
 		session := must[models.Secret](t)(s.StartSession(ctx, u.ID, time.Hour))
 		_, key, err := s.CreateAPIKey(ctx, b.ID, nil, "CI")

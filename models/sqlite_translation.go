@@ -124,10 +124,10 @@ func (t *sqliteTranslation) converse(ctx context.Context, asked map[conversation
 	found, made = map[conversationKey]Conversation{}, map[conversationKey]bool{}
 	for k, create := range asked {
 		v := Conversation{NumberID: k.number}
-		var inbound *time.Time
+		var inbound, aiAt *time.Time
 		var labels string
-		ok, err := t.s.row(ctx, `SELECT id, sequence, created_at, last_inbound_at, status, labels, note, assignee FROM conversations WHERE number_id = ? AND contact_id = ?`,
-			[]any{k.number, k.contact}, &v.ID, &v.Sequence, &v.CreatedAt, &inbound, &v.Status, &labels, &v.Note, &v.Assignee)
+		ok, err := t.s.row(ctx, `SELECT id, sequence, created_at, last_inbound_at, status, labels, note, assignee, coalesce(ai_off, ''), coalesce(ai_detail, ''), ai_at FROM conversations WHERE number_id = ? AND contact_id = ?`,
+			[]any{k.number, k.contact}, &v.ID, &v.Sequence, &v.CreatedAt, &inbound, &v.Status, &labels, &v.Note, &v.Assignee, &v.AI.Off, &v.AI.Detail, &aiAt)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -135,7 +135,7 @@ func (t *sqliteTranslation) converse(ctx context.Context, asked map[conversation
 			continue
 		}
 		if ok {
-			v.LastInboundAt, v.Labels = timeOrZero(inbound), decodeLabels(labels)
+			v.LastInboundAt, v.Labels, v.AI.At = timeOrZero(inbound), decodeLabels(labels), timeOrZero(aiAt)
 		} else {
 			v.CreatedAt, v.Status, made[k] = moment(time.Now()), ConversationOpen, true
 			if _, err := t.s.row(ctx, `INSERT INTO conversations (number_id, contact_id, sequence, created_at) VALUES (?, ?, 0, ?) RETURNING id`, []any{k.number, k.contact, v.CreatedAt}, &v.ID); err != nil {
@@ -215,8 +215,8 @@ func (t *sqliteTranslation) writePeople(ctx context.Context, c Changes) error {
 			return err
 		}
 		if set := v.Set; set != nil {
-			if _, err := t.s.exec(ctx, `UPDATE conversations SET status = ?, labels = ?, note = ?, assignee = ? WHERE id = ?`,
-				set.Status, encodeLabels(set.Labels), set.Note, set.Assignee, v.ID); err != nil {
+			if _, err := t.s.exec(ctx, `UPDATE conversations SET status = ?, labels = ?, note = ?, assignee = ?, ai_off = ?, ai_detail = ?, ai_at = ? WHERE id = ?`,
+				set.Status, encodeLabels(set.Labels), set.Note, set.Assignee, textOrNil(set.AI.Off), textOrNil(set.AI.Detail), momentOrNil(set.AI.At), v.ID); err != nil {
 				return err
 			}
 		}

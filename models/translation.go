@@ -122,6 +122,14 @@ type ConversationSettings struct {
 	Labels   []string
 	Note     string
 	Assignee string
+	AI       AISetting
+}
+
+// AISetting says whether an AI may answer in a conversation. The zero value: it may, where the number has one (see Replies).
+type AISetting struct {
+	Off    string    // why it may not, in a word such as "agent"; empty: it may
+	Detail string    // the same in a sentence; empty: the word says it
+	At     time.Time // since when it is so; zero: from the start
 }
 
 // MessageRef names a message.

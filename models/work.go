@@ -17,6 +17,9 @@ const (
 	Deliver Kind = 2
 	// SendMessages gives the messages in Members to the platform. They are of one number, whose id is WebhookID.
 	SendMessages Kind = 3
+	// ReplyMessages answers the customers' messages that the events in Members tell of. They are of one number, whose id is
+	// WebhookID.
+	ReplyMessages Kind = 4
 )
 
 // Priority orders the queues: a person waiting in a chat comes before a report.
@@ -35,7 +38,7 @@ type Work struct {
 	ID        int64
 	Kind      Kind
 	Priority  Priority
-	WebhookID int64 // of SendMessages the number; 0: of neither
+	WebhookID int64 // of SendMessages and ReplyMessages the number; 0: of neither
 	DueAt     time.Time
 	// JobID is the job that asked for the deliveries; 0: none.
 	JobID int64
@@ -114,6 +117,7 @@ type Backlog struct {
 	Callbacks  int64 // groups of callbacks waiting to be translated
 	Deliveries int64 // groups of deliveries waiting, retries included
 	Sends      int64 // groups of messages waiting to be sent, those for later included
+	Replies    int64 // messages of customers waiting to be answered by an AI
 	OldestDue  time.Time
 }
 
@@ -132,6 +136,8 @@ func (s *Store) Backlog(ctx context.Context) (Backlog, error) {
 			b.Callbacks = r.N
 		case SendMessages:
 			b.Sends = r.N
+		case ReplyMessages:
+			b.Replies = r.N
 		default:
 			b.Deliveries = r.N
 		}

@@ -205,6 +205,11 @@ func testRoutesVersion(t *testing.T, w *world) {
 			return w.KeepUpstreamHealth(w.ctx, w.number.ID, models.UpstreamHealth{OK: true})
 		}},
 		{"drop upstream", true, func() error { return w.DropUpstream(w.ctx, w.business, w.number.ID) }},
+		{"set replies", true, func() error {
+			_, err := w.SetReplies(w.ctx, w.business, w.number.ID, func(r *models.Replies) error { r.Active = true; return nil })
+			return err
+		}},
+		{"drop replies", true, func() error { return w.DropReplies(w.ctx, w.business, w.number.ID) }},
 		{"create webhook", true, func() error { w.newWebhook(w.business); return nil }},
 		{"update webhook", true, func() error {
 			_, err := w.UpdateWebhook(w.ctx, w.business, webhook.ID, func(h *models.Webhook) error { h.Name = "n"; return nil })
