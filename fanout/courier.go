@@ -128,6 +128,9 @@ func (c *Courier) offer(changes models.Changes) {
 	}
 work:
 	for _, w := range changes.Work {
+		if w.Kind != models.Deliver {
+			continue
+		}
 		due := make([]models.Due, len(w.Members))
 		size := 0
 		for i, id := range w.Members {

@@ -86,11 +86,20 @@ func reportedData(f *fact, m models.Message) *event.Message {
 }
 
 func conversationData(v models.Conversation) *event.Conversation {
-	out := &event.Conversation{ID: v.ID, CreatedAt: event.Time{Time: v.CreatedAt}, Status: v.Status, Labels: v.Labels, Note: v.Note, Assignee: v.Assignee}
+	out := &event.Conversation{ID: v.ID, CreatedAt: event.Time{Time: v.CreatedAt}, Status: v.Status, Labels: v.Labels, Note: v.Note, Assignee: v.Assignee,
+		AI: aiOf(v.AI, ""), AIReason: v.AI.Off, AIDetail: v.AI.Detail}
 	if expires := v.WindowExpiresAt(); !expires.IsZero() {
 		out.WindowExpiresAt = &event.Time{Time: expires}
 	}
 	return out
+}
+
+// aiOf says whether an AI may answer: "off", or the given word.
+func aiOf(s models.AISetting, on string) string {
+	if s.Off != "" {
+		return "off"
+	}
+	return on
 }
 
 func orderData(o *models.Order) *event.Order {

@@ -44,6 +44,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	m.reconciled.WithLabelValues("callbacks")
 	m.reconciled.WithLabelValues("deliveries")
 	m.reconciled.WithLabelValues("sends")
+	m.reconciled.WithLabelValues("replies")
 	return m
 }
 

@@ -89,5 +89,11 @@ func changedSettings(before, after models.ConversationSettings) values {
 	if before.Assignee != after.Assignee {
 		previous.was("assignee", before.Assignee)
 	}
+	if before.AI.Off != after.AI.Off {
+		previous.was("ai", aiOf(before.AI, "on"))
+		if before.AI.Off != "" {
+			previous.was("ai_reason", before.AI.Off)
+		}
+	}
 	return previous
 }

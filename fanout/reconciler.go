@@ -341,6 +341,8 @@ func kindName(k models.Kind) string {
 		return "callbacks"
 	case models.SendMessages:
 		return "sends"
+	case models.ReplyMessages:
+		return "replies"
 	}
 	return "deliveries"
 }

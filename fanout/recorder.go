@@ -127,8 +127,11 @@ func (r *Recorder) SetConversation(ctx context.Context, businessID, conversation
 		f.number, _ = b.subs.numberOf(v.now.NumberID)
 		after = v.now
 		previous := changedSettings(before, v.now.ConversationSettings)
-		if len(previous) == 0 {
+		if len(previous) == 0 && before.AI == v.now.AI {
 			return nil
+		}
+		if len(previous) == 0 { // on since another moment: kept, and nobody's news
+			return b.write(ctx, tx)
 		}
 		key := event.NewKey(event.ConversationUpdated, id(conversationID), id(r.nextID()))
 		d := b.data(&f, p)

@@ -34,6 +34,7 @@ func (b *batch) addMessage(f *fact, p *models.Person, order *models.Order) error
 	if err := b.emit(f, f.key, f.typ, d, p, true); err != nil {
 		return err
 	}
+	b.askReply(f, p)
 	if f.message.Cart != nil && order != nil {
 		if err := b.addCart(f, p, order); err != nil {
 			return err

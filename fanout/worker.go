@@ -19,8 +19,8 @@ import (
 	"wabagate/models"
 )
 
-// Worker takes work out of the queue. What people wait for, what nobody waits for, what slow receivers hold up and what
-// goes to the platform each have a server of their own, so that none waits for another's slots.
+// Worker takes work out of the queue. What people wait for, what nobody waits for, what slow receivers hold up, what goes to
+// the platform and what an AI thinks about each have a server of their own, so that none waits for another's slots.
 type Worker struct {
 	servers    []server
 	clients    []redis.UniversalClient
@@ -54,6 +54,10 @@ type WorkerOptions struct {
 	Send func(ctx context.Context, w models.Work, held func() bool) error
 	// Senders is how many pieces of such work are under way at once; 0 means 32.
 	Senders int
+	// Reply does a piece of work of the kind ReplyMessages, likewise. nil: this worker answers nobody.
+	Reply func(ctx context.Context, w models.Work, held func() bool) error
+	// Repliers is how many pieces of such work are under way at once; 0 means 32.
+	Repliers int
 	// Grace bounds how long Stop waits for what is in hand; 0 means 20 s.
 	Grace time.Duration
 }
@@ -69,6 +73,9 @@ func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell
 	}
 	if o.Senders <= 0 {
 		o.Senders = 32
+	}
+	if o.Repliers <= 0 {
+		o.Repliers = 32
 	}
 	if o.Grace <= 0 {
 		o.Grace = 20 * time.Second
@@ -95,6 +102,9 @@ func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell
 	}
 	if o.Send != nil {
 		duties = append(duties, duty{"sends", o.Senders, map[string]int{task.QueueSends: 1}, o.Send})
+	}
+	if o.Reply != nil {
+		duties = append(duties, duty{"replies", o.Repliers, map[string]int{task.QueueReplies: 1}, o.Reply})
 	}
 	for _, one := range duties {
 		client, err := dial()

@@ -75,6 +75,7 @@ func awalConversationOf(f *facts) awalConversation {
 func awalSettingsOf(f *facts) awalSettings {
 	return awalSettings{ConversationID: f.Conversation.ID, Status: awalState(f.Conversation.Status), OldStatus: awalState(f.before.Status),
 		Labels: f.labels(), Note: f.Conversation.Note, Assignee: f.Conversation.Assignee, WindowExpiresAt: optional(f.Conversation.WindowExpiresAt, seconds),
+		AI: f.Conversation.AI, AIReason: f.Conversation.AIReason, AIDetail: f.Conversation.AIDetail,
 		UpdatedAt: seconds(f.at())}
 }
 

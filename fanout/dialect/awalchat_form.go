@@ -57,6 +57,9 @@ type awalSettings struct {
 	Note            string   `json:"note"`
 	Assignee        string   `json:"assignee"`
 	WindowExpiresAt string   `json:"window_expires_at,omitempty"`
+	AI              string   `json:"ai,omitempty"` // off, or empty
+	AIReason        string   `json:"ai_reason,omitempty"`
+	AIDetail        string   `json:"ai_detail,omitempty"`
 	UpdatedAt       string   `json:"updated_at"`
 }
 

@@ -152,6 +152,7 @@ func platformConversationOf(f *facts) platformConversation {
 func platformSettingsOf(f *facts) platformSettings {
 	return platformSettings{ConversationID: f.Conversation.ID, Customer: platformCustomer(f), Status: strings.ToUpper(f.Conversation.Status),
 		Labels: f.labels(), Note: f.Conversation.Note, Assignee: f.Conversation.Assignee, WindowExpiresAt: optional(f.Conversation.WindowExpiresAt, seconds),
+		AI: f.Conversation.AI, AIReason: f.Conversation.AIReason, AIDetail: f.Conversation.AIDetail,
 		Previous: capitals(f.Previous), UpdatedAt: milliseconds(f.created), Timestamp: seconds(f.at())}
 }
 

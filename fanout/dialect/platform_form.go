@@ -95,6 +95,9 @@ type platformSettings struct {
 	Note            string          `json:"note"`
 	Assignee        string          `json:"assignee"`
 	WindowExpiresAt string          `json:"window_expires_at,omitempty"`
+	AI              string          `json:"ai,omitempty"` // off, or empty
+	AIReason        string          `json:"ai_reason,omitempty"`
+	AIDetail        string          `json:"ai_detail,omitempty"`
 	Previous        json.RawMessage `json:"previous,omitempty"`
 	UpdatedAt       string          `json:"updated_at"`
 	Timestamp       string          `json:"timestamp"`

@@ -100,6 +100,7 @@ func twabotConversationOf(f *facts) twabotConversation {
 func twabotSettingsOf(f *facts) twabotSettings {
 	return twabotSettings{ConversationID: f.Conversation.ID, CustomerPhone: f.customer(), CustomerName: f.name(), Status: f.Conversation.Status,
 		Labels: f.labels(), Note: f.Conversation.Note, Assignee: f.Conversation.Assignee, WindowExpiresAt: optional(f.Conversation.WindowExpiresAt, milliseconds),
+		AI: f.Conversation.AI, AIReason: f.Conversation.AIReason, AIDetail: f.Conversation.AIDetail,
 		Previous: f.Previous, BusinessID: f.BusinessID}
 }
 

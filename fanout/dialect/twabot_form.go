@@ -94,6 +94,9 @@ type twabotSettings struct {
 	Note            string          `json:"note"`
 	Assignee        string          `json:"assignee"`
 	WindowExpiresAt string          `json:"window_expires_at,omitempty"`
+	AI              string          `json:"ai,omitempty"` // off, or empty
+	AIReason        string          `json:"ai_reason,omitempty"`
+	AIDetail        string          `json:"ai_detail,omitempty"`
 	Previous        json.RawMessage `json:"previous,omitempty"`
 	BusinessID      int64           `json:"business_id"`
 }

@@ -223,6 +223,9 @@ func (v *Conversation) write(o *object) {
 	o.texts("labels", v.Labels)
 	o.text("note", v.Note, false)
 	o.text("assignee", v.Assignee, false)
+	o.text("ai", v.AI, false)
+	o.text("ai_reason", v.AIReason, false)
+	o.text("ai_detail", v.AIDetail, false)
 }
 
 func (m *Message) write(o *object) {

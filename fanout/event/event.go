@@ -96,6 +96,11 @@ type Conversation struct {
 	Labels          []string `json:"labels,omitempty"`
 	Note            string   `json:"note,omitempty"`
 	Assignee        string   `json:"assignee,omitempty"`
+	// AI is "off" while no AI may answer in the conversation; empty: it may, where the number has one. AIReason says why in a
+	// word ("agent", "keyword", "failure", …), AIDetail in a sentence where there is more to say.
+	AI       string `json:"ai,omitempty"`
+	AIReason string `json:"ai_reason,omitempty"`
+	AIDetail string `json:"ai_detail,omitempty"`
 }
 
 // Message is one message, in either direction.

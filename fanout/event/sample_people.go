@@ -25,6 +25,12 @@ func peopleRecipes() []recipe {
 			s.converse()
 			s.data.Previous = raw(`{"assignee":"","labels":["billing"],"note":""}`)
 		}},
+		{ConversationUpdated, "handed_over", func(s *sample) {
+			s.converse()
+			v := s.data.Conversation
+			v.AI, v.AIReason, v.AIDetail = "off", "failure", "the model gave no answer within 20s"
+			s.data.Previous = raw(`{"ai":"on"}`)
+		}},
 		{ContactCreated, "", (*sample).meet},
 		{ContactUpdated, "", func(s *sample) {
 			s.meet()

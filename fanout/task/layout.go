@@ -11,6 +11,7 @@ const (
 	QueueCallbacks       = "callbacks"           // what people are waiting for
 	QueueCallbackReports = "callbacks-reports"   // statuses and history, as they came
 	QueueSends           = "sends"               // messages that businesses asked to send
+	QueueReplies         = "replies"             // messages of customers that an AI is to answer
 	QueueLive            = "deliveries-live"     // messages and what they cause
 	QueueReports         = "deliveries-reports"  // statuses, retries and everything else
 	QueueBulk            = "deliveries-bulk"     // statuses of broadcasts
@@ -20,7 +21,7 @@ const (
 	QueueSlow = "deliveries-slow"
 )
 
-var classes = [...]string{QueueCallbacks, QueueCallbackReports, QueueSends, QueueLive, QueueReports, QueueBulk, QueueHistory, QueueReplayed, QueueSlow}
+var classes = [...]string{QueueCallbacks, QueueCallbackReports, QueueSends, QueueReplies, QueueLive, QueueReports, QueueBulk, QueueHistory, QueueReplayed, QueueSlow}
 
 // Layout says how many queues there are of each name. A Redis Cluster keeps a queue on one node; several of a name use
 // several. The zero value is one of each.
@@ -51,7 +52,7 @@ func (l Layout) All() []string {
 }
 
 // Of says which queue a piece of work belongs in. Deliveries of one webhook share a queue, so that each queue serves its
-// webhooks in turn; messages of one number likewise.
+// webhooks in turn; messages to and from one number likewise.
 func (l Layout) Of(w models.Work) string { return l.queue(nameOf(w), w) }
 
 // Slow is the queue of a webhook that answers slowly.
@@ -72,6 +73,8 @@ func nameOf(w models.Work) string {
 	switch {
 	case w.Kind == models.SendMessages:
 		return QueueSends
+	case w.Kind == models.ReplyMessages:
+		return QueueReplies
 	case w.Kind == models.TranslateCallbacks && w.Priority == models.Live:
 		return QueueCallbacks
 	case w.Kind == models.TranslateCallbacks:

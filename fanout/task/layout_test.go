@@ -24,6 +24,7 @@ func TestLayout(t *testing.T) {
 		{models.Work{ID: 12, Kind: models.TranslateCallbacks, Priority: models.Report}, "callbacks-reports", "callbacks-reports-1"},
 		{models.Work{ID: 10, Kind: models.SendMessages, WebhookID: 8}, "sends", "sends-3"},
 		{models.Work{ID: 11, Kind: models.SendMessages, WebhookID: 8, Priority: models.Bulk}, "sends", "sends-3"},
+		{models.Work{ID: 10, Kind: models.ReplyMessages, WebhookID: 8}, "replies", "replies-3"},
 		{deliver(models.Live), "deliveries-live", "deliveries-live-2"},
 		{deliver(models.Report), "deliveries-reports", "deliveries-reports-2"},
 		{deliver(models.Bulk), "deliveries-bulk", "deliveries-bulk-2"},

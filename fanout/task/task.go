@@ -21,16 +21,17 @@ const (
 	TypeTranslate = "callbacks:translate"
 	TypeDeliver   = "deliveries:attempt"
 	TypeSend      = "messages:send"
+	TypeReply     = "messages:reply"
 )
 
 // typeOf names the tasks of each kind of work.
-var typeOf = map[models.Kind]string{models.TranslateCallbacks: TypeTranslate, models.Deliver: TypeDeliver, models.SendMessages: TypeSend}
+var typeOf = map[models.Kind]string{models.TranslateCallbacks: TypeTranslate, models.Deliver: TypeDeliver, models.SendMessages: TypeSend, models.ReplyMessages: TypeReply}
 
 // payload is what a task carries: ids only.
 type payload struct {
 	Work    int64 `json:"work"`
 	Due     int64 `json:"due,omitempty"`     // Unix milliseconds
-	Webhook int64 `json:"webhook,omitempty"` // or the number that sends
+	Webhook int64 `json:"webhook,omitempty"` // or the number that sends or answers
 	Job     int64 `json:"job,omitempty"`
 	// Priority is not in the queue's name once a task is in the slow lane.
 	Priority models.Priority `json:"priority,omitempty"`
@@ -64,6 +65,8 @@ func Parse(t *asynq.Task) (models.Work, error) {
 		w.Kind = models.TranslateCallbacks
 	case TypeSend:
 		w.Kind = models.SendMessages
+	case TypeReply:
+		w.Kind = models.ReplyMessages
 	}
 	return w, nil
 }

@@ -106,11 +106,13 @@ func TestEachPieceOfWorkOnce(t *testing.T) {
 		var ws []models.Work
 		for id := range int64(30) {
 			w := work(id + 1)
-			switch id % 3 {
+			switch id % 4 {
 			case 0:
 				w = models.Work{ID: id + 1, Kind: models.Deliver, WebhookID: 7, Priority: models.Priority(id % 2), Members: []int64{1, 2, 3}}
 			case 1:
 				w = models.Work{ID: id + 1, Kind: models.SendMessages, WebhookID: 8, Priority: models.Priority(id % 2), Members: []int64{4, 5}}
+			case 2:
+				w = models.Work{ID: id + 1, Kind: models.ReplyMessages, WebhookID: 9, Members: []int64{6}}
 			}
 			ws = append(ws, w)
 		}
