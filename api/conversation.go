@@ -40,12 +40,17 @@ type conversationJSON struct {
 	CreatedAt       event.Time  `json:"created_at"`
 	LastInboundAt   *event.Time `json:"last_inbound_at"`   // null: the customer has not written
 	WindowExpiresAt *event.Time `json:"window_expires_at"` // of the customer service window; null: it was never open
+	AI              bool        `json:"ai"`                // whether an AI may answer, where the number has one
+	AIReason        string      `json:"ai_reason"`         // why it may not, in a word; empty: it may
+	AIDetail        string      `json:"ai_detail"`         // and in a sentence
+	AISince         *event.Time `json:"ai_since"`          // since when it is so; null: from the start
 }
 
 func conversationView(r models.ConversationRow) conversationJSON {
 	return conversationJSON{ID: r.ID, NumberID: r.NumberID, Contact: contactView(r.Contact), Status: r.Status, Labels: append([]string{}, r.Labels...), Note: r.Note,
 		Assignee: r.Assignee, Sequence: r.Sequence, CreatedAt: event.Time{Time: r.CreatedAt}, LastInboundAt: timeView(r.LastInboundAt),
-		WindowExpiresAt: timeView(r.WindowExpiresAt())}
+		WindowExpiresAt: timeView(r.WindowExpiresAt()),
+		AI:              r.AI.Off == "", AIReason: r.AI.Off, AIDetail: r.AI.Detail, AISince: timeView(r.AI.At)}
 }
 
 // timeView is nil for the zero time.
@@ -118,14 +123,19 @@ func (s *Server) handleConversationGet(c *fiber.Ctx, who caller) error {
 type conversationChange struct {
 	status, note, assignee maybe[string]
 	labels                 maybe[[]string]
+	ai                     maybe[flag]
 }
 
 func parseConversation(body []byte) (conversationChange, error) {
-	o := parseObject(body, "status", "labels", "note", "assignee")
+	o := parseObject(body, "status", "labels", "note", "assignee", "ai")
 	ch := conversationChange{status: member[string](o, "status", "open or closed"), labels: member[[]string](o, "labels", "a list of texts"),
-		note: member[string](o, "note", "text"), assignee: member[string](o, "assignee", "text, or null for nobody")}
+		note: member[string](o, "note", "text"), assignee: member[string](o, "assignee", "text, or null for nobody"),
+		ai: member[flag](o, "ai", "true or false")}
 	if o.err != nil {
 		return ch, o.err
+	}
+	if ch.ai.null {
+		return ch, invalid("ai", codeInvalid, "must be true or false")
 	}
 	if ch.status.given {
 		if err := checkStatus(ch.status.value); err != nil {
@@ -194,6 +204,7 @@ func (s *Server) handleConversationUpdate(c *fiber.Ctx, who caller) error {
 	}
 	row.Conversation, err = s.recorder.SetConversation(c.UserContext(), who.Business, id, func(settings *models.ConversationSettings) error {
 		ch.apply(settings)
+		ch.applyAI(settings, s.now())
 		return nil
 	})
 	if err != nil {

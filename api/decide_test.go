@@ -228,7 +228,7 @@ func TestParseConversation(t *testing.T) {
 	_, err := parseConversation([]byte(numbered(maxLabels)))
 	require.NoError(t, err)
 	for body, says := range map[string]string{
-		`{"status":"done"}`: "must be open or closed", `{"status":null}`: "must be open or closed", `{"state":"open"}`: "known are status, labels, note, assignee",
+		`{"status":"done"}`: "must be open or closed", `{"status":null}`: "must be open or closed", `{"state":"open"}`: "known are status, labels, note, assignee, ai", `{"ai":null}`: "must be true or false", `{"ai":"off"}`: "true or false",
 		`{"labels":"vip"}`: "a list of texts", `{"labels":[1]}`: "a list of texts", `{"labels":[" "]}`: "empty label", numbered(maxLabels + 1): "at most 50",
 		`{"labels":["` + strings.Repeat("x", maxLabel+1) + `"]}`: "at most 60", `{"note":"` + strings.Repeat("x", maxNote+1) + `"}`: "at most 4000",
 		`{"assignee":"` + strings.Repeat("x", maxAssignee+1) + `"}`: "at most 200", `{"note":5}`: "must be text",

@@ -65,6 +65,8 @@ type Options struct {
 	Media Media
 	// UnreportedAfter is how long a message may be without a status before reports name it; 0 means 15 minutes.
 	UnreportedAfter time.Duration
+	// Replies tries out how numbers answer by themselves; nil: its route answers 501.
+	Replies Replies
 	// Queues and Circuits are shown to operators and owners; nil leaves what they know out.
 	Queues   Queues
 	Circuits Circuits
@@ -109,6 +111,7 @@ type Server struct {
 	sending   Sending // nil: none
 	lines     Lines   // nil: none
 	media     Media   // nil: none
+	replies   Replies // nil: none
 	queues    Queues
 	circuits  Circuits
 	ready     func(ctx context.Context) error
@@ -156,7 +159,7 @@ func New(o Options) (*Server, error) {
 		o.UnreportedAfter = 15 * time.Minute
 	}
 	s := &Server{store: o.Store, directory: o.Directory, courier: o.Courier, recorder: o.Recorder, queue: o.Queue, refuge: o.Refuge, guard: o.Guard, queues: o.Queues,
-		circuits: o.Circuits, ready: o.Ready, sending: o.Sending, lines: o.Lines, media: o.Media, unreportedAfter: o.UnreportedAfter,
+		circuits: o.Circuits, ready: o.Ready, sending: o.Sending, lines: o.Lines, media: o.Media, replies: o.Replies, unreportedAfter: o.UnreportedAfter,
 		log: o.Log.With("component", "api"), now: o.Now, publicURL: strings.TrimSuffix(o.PublicURL, "/"), secure: o.SecureCookies,
 		registry: o.Registry, token: o.MetricsToken, keys: &keyCache{store: o.Store, now: o.Now}, logins: newLimiter(o.Now),
 		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},
@@ -196,6 +199,7 @@ func (s *Server) Register(app *fiber.App) {
 	s.registerTimeline(client)
 	s.registerNumbers(client)
 	s.registerReports(client)
+	s.registerReplies(client)
 	s.registerOnPremises(client)
 	s.registerContacts(client)
 	s.registerErasures(client)
