@@ -41,8 +41,19 @@ func plain(text string) string {
 	return strings.TrimSpace(text)
 }
 
-// sentenceEnds end sentences in the scripts that people write to businesses in.
-const sentenceEnds = ".!?…。！？؟۔।\n"
+// sentenceEnd is the place of the last character before a limit that ends a sentence, in the scripts that people write to
+// businesses in; -1: there is none. A stop within a number or a name ends nothing.
+func sentenceEnd(text []rune, limit int) int {
+	for i := limit - 1; i >= 0; i-- {
+		switch {
+		case strings.ContainsRune("。！？\n", text[i]):
+			return i
+		case strings.ContainsRune(".!?…؟۔।", text[i]) && (i+1 == len(text) || unicode.IsSpace(text[i+1])):
+			return i
+		}
+	}
+	return -1
+}
 
 // clip cuts a text to a number of characters: behind its last whole sentence, unless that leaves less than half, else
 // behind its last whole word, with an ellipsis.
@@ -52,31 +63,23 @@ func clip(text string, most int) string {
 	if len(all) <= most {
 		return text
 	}
-	kept := all[:most]
-	if end := lastOf(kept, sentenceEnds); end >= most/2 {
-		return strings.TrimSpace(string(kept[:end+1]))
+	if end := sentenceEnd(all, most) + 1; end >= most/2 {
+		return strings.TrimSpace(string(all[:end]))
 	}
-	kept = kept[:most-1] // room for the ellipsis
-	if end := lastOf(kept, " "); end >= most/2 {
-		kept = kept[:end]
-	}
-	return strings.TrimSpace(string(kept)) + "…"
-}
-
-// lastOf is the place of the last of some characters; -1: there is none.
-func lastOf(text []rune, any string) int {
-	for i := len(text) - 1; i >= 0; i-- {
-		if strings.ContainsRune(any, text[i]) {
-			return i
+	kept := all[:most-1] // room for the ellipsis
+	for end := len(kept) - 1; end >= most/2; end-- {
+		if unicode.IsSpace(kept[end]) {
+			kept = kept[:end]
+			break
 		}
 	}
-	return -1
+	return strings.TrimSpace(string(kept)) + "…"
 }
 
 // unfinished is what can be said of an answer that was cut off: its whole sentences. One that has none stays as it is.
 func unfinished(text string) string {
 	all := []rune(strings.TrimSpace(text))
-	if end := lastOf(all, sentenceEnds); end > 0 {
+	if end := sentenceEnd(all, len(all)); end > 0 {
 		return strings.TrimSpace(string(all[:end+1]))
 	}
 	return string(all)
