@@ -133,3 +133,20 @@ func TestLines(t *testing.T) {
 		}
 	}
 }
+
+// The platform counts whole seconds: who answers within the second wrote after what he answers.
+func TestInTurn(t *testing.T) {
+	at := func(ms int, by string) models.Message {
+		m := models.Message{Wamid: by, SentAt: noon.Add(time.Duration(ms) * time.Millisecond), Inbound: by != "we"}
+		return m
+	}
+	recent := []models.Message{at(0, "a"), at(0, "b"), at(400, "we"), at(1000, "c"), at(2300, "we"), at(3000, "d")}
+	slices.SortStableFunc(recent, inTurn)
+	var order []string
+	for _, m := range recent {
+		order = append(order, m.Wamid)
+	}
+	if want := []string{"we", "a", "b", "c", "we", "d"}; !slices.Equal(order, want) {
+		t.Errorf("%v, want %v", order, want)
+	}
+}

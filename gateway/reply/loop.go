@@ -54,7 +54,8 @@ func repeated(recent []models.Message, now time.Time) bool {
 	return false
 }
 
-// rushed says whether the last answers to the AI came faster than a person writes. The platform's clock has whole seconds.
+// rushed says whether the last answers to the AI came faster than a person writes. The platform's clock has whole seconds, so
+// that an answer may seem to have come a second early.
 func rushed(recent []models.Message) bool {
 	n := 0
 	for i := len(recent) - 1; i > 0; i-- {

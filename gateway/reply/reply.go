@@ -250,9 +250,22 @@ func (r *Responder) turn(ctx context.Context, e models.Event, wamid string) (tur
 		return t, err
 	}
 	slices.Reverse(t.recent)
+	slices.SortStableFunc(t.recent, inTurn)
 	contact := t.conversation.Contact
 	t.tally, err = r.store.ReplyTally(ctx, e.NumberID, contact.WaID, contact.UserID, []string{t.key, t.regrets})
 	return t, err
+}
+
+// inTurn orders messages by second, those of the business first: the platform tells the second in which a customer wrote, and
+// nothing is answered in the second in which it was written, because it waits a second for more.
+func inTurn(a, b models.Message) int {
+	if by := a.SentAt.Truncate(time.Second).Compare(b.SentAt.Truncate(time.Second)); by != 0 || a.Inbound == b.Inbound {
+		return by
+	}
+	if b.Inbound {
+		return -1
+	}
+	return 1
 }
 
 // eventOf is a kept event as it is told.
