@@ -197,10 +197,11 @@ func (b *bench) asked() (ws []models.Work) {
 	return ws
 }
 
-// work does all work that waits, one after the other.
+// work does all work that waits when it is due, one after the other.
 func (b *bench) work() {
 	b.t.Helper()
 	for _, w := range b.asked() {
+		time.Sleep(time.Until(w.DueAt))
 		require.NoError(b.t, b.Do(b.t.Context(), w, nil))
 	}
 }
