@@ -25,12 +25,12 @@ func TestAnswer(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.hear(b.number, customer, "Hello")
-	b.work()
+	b.workInTime()
 	require.Equal(t, []string{"You said: Hello (turn 1)"}, b.byAI())
 	require.Empty(t, b.asked(), "the work is done")
 	b.hear(b.number, customer, "Open on")
 	b.hear(b.number, customer, "Sunday?")
-	b.work()
+	b.workInTime()
 	require.Equal(t, []string{"You said: Hello (turn 1)", "You said: Open on\nSunday? (turn 2)"}, b.byAI(), "one answer to both")
 	asked := b.sim.Prompts()
 	require.Len(t, asked, 2)
@@ -309,7 +309,7 @@ func TestTwoBots(t *testing.T) {
 			of := map[int64]int{}
 			heard := 0
 			for range 60 {
-				b.work()
+				b.workInTime()
 				for ; heard < len(b.said); heard++ { // what one says the other hears
 					s := b.said[heard]
 					of[s.NumberID]++
