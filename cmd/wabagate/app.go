@@ -145,7 +145,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		reconciler := fanout.NewReconciler(a.store, queue, a.redis, workerName(), depth, lanes.SetWorkers, log, metrics)
 		leads = reconciler.Leads
 		keeper := fanout.NewKeeper(fanout.KeeperOptions{Store: a.store, Courier: courier, News: recorder, Queue: queue, Routes: a.directory, Retention: cfg.Retention, Leads: reconciler.Leads, Log: log, Now: a.store.Now})
-		a.worker, err = fanout.NewWorker(fanout.WorkerOptions{Translators: cfg.Translators, Couriers: cfg.Couriers, Send: out.sender.Do, Grace: cfg.Grace}, dial, bell, layout, translator, courier, reconciler, keeper, log)
+		a.worker, err = fanout.NewWorker(fanout.WorkerOptions{Translators: cfg.Translators, Couriers: cfg.Couriers, Send: out.sender.Do, Reply: out.replies.Do, Grace: cfg.Grace}, dial, bell, layout, translator, courier, reconciler, keeper, log)
 		if err != nil {
 			return nil, err
 		}
@@ -188,7 +188,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	}
 	server, err := api.New(api.Options{
 		Refuge: waiting, Queues: queue, Circuits: breaker,
-		Store: a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Sending: out.sender, Lines: out.lines, Media: out.files, UnreportedAfter: cfg.unreportedAfter(), Registry: registry,
+		Store: a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Sending: out.sender, Lines: out.lines, Media: out.files, Replies: out.replies, UnreportedAfter: cfg.unreportedAfter(), Registry: registry,
 		MonitorRedis: func() redis.UniversalClient { c, _ := dial(); return c },
 		Ready:        a.ready, PublicURL: cfg.PublicURL, MetricsToken: cfg.MetricsToken, SecureCookies: strings.HasPrefix(cfg.PublicURL, "https://"), Log: log,
 	})
@@ -270,6 +270,7 @@ func (a *App) registerBacklog(r prometheus.Registerer) {
 	gauge("wabagate_backlog_callback_groups", "Groups of callbacks accepted and not yet translated; -1 while the database is away.", func(b models.Backlog) float64 { return float64(b.Callbacks) })
 	gauge("wabagate_backlog_delivery_groups", "Groups of deliveries unfinished, retries included; -1 while the database is away.", func(b models.Backlog) float64 { return float64(b.Deliveries) })
 	gauge("wabagate_backlog_send_groups", "Groups of messages waiting to be sent, those for later included; -1 while the database is away.", func(b models.Backlog) float64 { return float64(b.Sends) })
+	gauge("wabagate_backlog_replies", "Messages of customers waiting for an answer by a model; -1 while the database is away.", func(b models.Backlog) float64 { return float64(b.Replies) })
 	gauge("wabagate_backlog_oldest_seconds", "How long the oldest unfinished work is overdue.", func(b models.Backlog) float64 {
 		if b.OldestDue.IsZero() {
 			return 0

@@ -16,6 +16,7 @@ import (
 	"wabagate/gateway/broadcast"
 	"wabagate/gateway/line"
 	"wabagate/gateway/media"
+	"wabagate/gateway/reply"
 	"wabagate/gateway/sending"
 	"wabagate/waba/graph"
 )
@@ -26,6 +27,8 @@ type outbound struct {
 	sender *sending.Sender
 	lines  *line.Lines
 	files  *media.Files
+	// replies answers customers by itself.
+	replies *reply.Responder
 	// broadcasts makes the messages of those that run.
 	broadcasts *broadcast.Engine
 }
@@ -51,6 +54,8 @@ func (a *App) newOutbound(guard *deliver.Guard, queue *task.Queue, news *fanout.
 	if err != nil {
 		return nil, err
 	}
+	// Its time is each number's own.
+	o.replies = reply.New(reply.Options{Store: a.store, HTTP: &http.Client{Transport: transport}, Send: o.sender.Queue, Recorder: news, Now: a.store.Now, Log: a.log, Metrics: reply.NewMetrics(registry)})
 	o.files, err = a.newFiles(transport, news, links, registry)
 	return o, err
 }

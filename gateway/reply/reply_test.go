@@ -380,7 +380,7 @@ func TestForbiddenAddress(t *testing.T) {
 	b := setup(t)
 	reached := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was reached") }))
 	t.Cleanup(reached.Close)
-	b.Responder.http.Transport = deliver.NewTransport(deliver.NewGuard(deliver.Allowed{}, true), deliver.Options{})
+	b.Responder.http.Transport = deliver.NewTransport(deliver.NewGuard(deliver.Allowed{}, true), deliver.Options{}, 0)
 	b.set(b.number, func(r *models.Replies) { r.URL = reached.URL })
 	b.hear(b.number, customer, "Hello")
 	b.work()
