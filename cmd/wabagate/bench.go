@@ -30,6 +30,9 @@ answer. The three take turns, on empty stores each. That takes up to ten minutes
 With --sending it measures a number that sends 500 voice messages a second through a simulated platform, whose four statuses
 each come back: 2,000 callbacks a second, and 2,500 events. That takes a minute and a half, with --quick half a minute.
 
+With --replies it measures what numbers that answer by a model cost the delivery of messages while the model hangs or is down:
+50 messages a second, in turns on empty stores. That takes five minutes.
+
 With --history N it measures what a long history costs: it starts stores of its own, with a production server's settings,
 writes 100,000 events of the last 30 days straight into the database, measures adding to them and reading them, and
 does the same with N. Ten million take some 25 GB of disk and a quarter of an hour.
@@ -75,6 +78,7 @@ Exits with 1 when anything was lost.`,
 	f.StringVar(&o.Mix, "mix", bench.MixText, "what callbacks say: text, or all for text beside everything that WhatsApp sends")
 	f.BoolVar(&o.Fairness, "fairness", false, "measure what a broadcast, a dead webhook and a slow one cost the others")
 	f.BoolVar(&o.Sending, "sending", false, "measure messages that leave, and their statuses")
+	f.BoolVar(&o.Replies, "replies", false, "measure what a model in trouble costs the delivery of messages")
 	f.IntVar(&o.History, "history", 0, "measure how time changes with so many events in the history, from 200000 on")
 	f.IntVar(&o.Connections, "connections", 64, "requests under way at a time, in figures and limits alike")
 	f.IntVar(&o.Runs, "runs", 1, "measure so often and print medians")

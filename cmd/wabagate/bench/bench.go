@@ -25,6 +25,7 @@ type Options struct {
 	Throwaway   bool          // starts a Postgres and a Redis of our own, with the durability of production, and measures on them
 	Mix         string        // MixText or MixAll; empty → MixText
 	Fairness    bool          // measures what a dead webhook, a slow one and a broadcast cost the others, instead of all else
+	Replies     bool          // measures what a model in trouble costs messages, instead of all else
 	Sending     bool          // measures messages that leave and their statuses, instead of all else
 	History     int           // measures with so many events in the history instead of all else; starts its own stores. 0 → does not
 	Quick       bool          // smaller numbers, without the hanging webhook
@@ -82,6 +83,9 @@ func (o Options) sizes() sizes {
 	switch {
 	case o.Fairness:
 		s.budget = 15 * time.Minute
+	case o.Replies:
+		s.recipients = s.recipients / 2 // which is how long live messages come
+		s.liveRate, s.budget = 50, 15*time.Minute
 	case o.History > 0:
 		s.budget, s.acknowledge = time.Hour, min(s.acknowledge, 50_000)
 	}
@@ -139,14 +143,14 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 // check complains of options that do not go together.
 func (o Options) check() error {
 	chosen := 0
-	for _, c := range []bool{o.Mix == MixAll, o.Fairness, o.Sending, o.History != 0} {
+	for _, c := range []bool{o.Mix == MixAll, o.Fairness, o.Sending, o.Replies, o.History != 0} {
 		if c {
 			chosen++
 		}
 	}
 	switch {
 	case chosen > 1:
-		return errors.New("--mix all, --fairness, --sending and --history measure different things: choose one")
+		return errors.New("--mix all, --fairness, --sending, --replies and --history measure different things: choose one")
 	case o.History != 0 && (o.History < 2*youngHistory || o.History > mostHistory):
 		return fmt.Errorf("--history %d: expected a number of events from %d to %d", o.History, 2*youngHistory, mostHistory)
 	}
@@ -166,7 +170,7 @@ func runOnce(parent context.Context, o Options, say *narrator) (r *Report, err e
 	s := o.sizes()
 	ctx, cancel := context.WithTimeoutCause(parent, s.budget, errBudget)
 	defer cancel()
-	b := &bench{o: o, s: s, say: say, report: &Report{Fairness: o.Fairness, Sending: o.Sending, History: o.History, Quick: o.Quick, Runs: 1, Connections: s.connections}}
+	b := &bench{o: o, s: s, say: say, report: &Report{Fairness: o.Fairness, Sending: o.Sending, Replies: o.Replies, History: o.History, Quick: o.Quick, Runs: 1, Connections: s.connections}}
 	if b.executable, err = os.Executable(); err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
@@ -201,6 +205,8 @@ func runOnce(parent context.Context, o Options, say *narrator) (r *Report, err e
 		measure = b.fairness
 	case o.Sending:
 		measure = b.sending
+	case o.Replies:
+		measure = b.replying
 	case o.History > 0:
 		measure = b.history
 	case o.Mix == MixAll:

@@ -148,7 +148,9 @@ var (
 var catalogue = slices.Concat(spine,
 	mixture(textOnly, stageText, ""), mixture(allKinds, stageAll, textOnly), mixtures,
 	sharing(fairIdle, stageFairIdle, "nothing else", ""), sharing(fairAlone, stageFairAlone, "all healthy", fairIdle), sharing(fairBeside, stageFairBeside, "", fairAlone), shares,
-	sends, ageing(ageYoung, stageYoung, ""), ageing(ageOld, stageOld, ageYoung), retiring,
+	sends,
+	sharing(repliesOff, stageRepliesOff, "nobody answers", ""), sharing(repliesHanging, stageRepliesHanging, "", repliesOff), sharing(repliesDown, stageRepliesDown, "", repliesOff), answering,
+	ageing(ageYoung, stageYoung, ""), ageing(ageOld, stageOld, ageYoung), retiring,
 )
 
 // mixtures compares the mixes.

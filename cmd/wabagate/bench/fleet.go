@@ -17,6 +17,8 @@ import (
 // fleet is a business with many numbers, each with a webhook of its own.
 type fleet struct {
 	business
+	id       int64
+	ids      []int64  // of its numbers, as here
 	numbers  []string // phone number ids
 	webhooks []int64  // by number
 }
@@ -63,6 +65,7 @@ func (b *bench) prepareFleet(ctx context.Context, bad [badHooks]string) (_ *sett
 		if w, err = store.CreateWebhook(ctx, w); err != nil {
 			return nil, f, err
 		}
+		f.id, f.ids = businessID, append(f.ids, n.ID)
 		f.numbers, f.webhooks = append(f.numbers, n.PhoneNumberID), append(f.webhooks, w.ID)
 	}
 	return st, f, nil

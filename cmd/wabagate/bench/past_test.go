@@ -209,12 +209,12 @@ func TestNothingFoundIsAnError(t *testing.T) {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	for want, o := range map[string]Options{
-		"choose one":             {Fairness: true, Mix: MixAll},
-		"different things":       {Fairness: true, History: 200_000},
-		"--sending and":          {Sending: true, Fairness: true},
-		"from 200000 to":         {History: 199_999},
-		"a number of events":     {History: -1},
-		"--history 100000001: e": {History: 100_000_001},
+		"choose one":               {Fairness: true, Mix: MixAll},
+		"different things":         {Fairness: true, History: 200_000},
+		"--sending, --replies and": {Sending: true, Fairness: true},
+		"from 200000 to":           {History: 199_999},
+		"a number of events":       {History: -1},
+		"--history 100000001: e":   {History: 100_000_001},
 	} {
 		if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v", o, err)

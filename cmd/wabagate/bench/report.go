@@ -12,6 +12,7 @@ type Report struct {
 	Mix         string // MixAll, else text messages only
 	Fairness    bool
 	Sending     bool
+	Replies     bool
 	History     int // events; 0: not measured
 	Quick       bool
 	Runs        int
@@ -52,6 +53,13 @@ func (r *Report) add(key string, value float64) {
 		r.values = map[string]float64{}
 	}
 	r.values[key] = value
+}
+
+// ratio adds how much larger one figure is than another.
+func (r *Report) ratio(key, of, to string) {
+	if r.values[to] > 0 {
+		r.add(key, r.values[of]/r.values[to])
+	}
 }
 
 func (r *Report) note(text string) {
@@ -127,7 +135,7 @@ func (r *Report) Lost() int {
 	n := 0.0
 	for _, key := range []string{keyDrainLost, keyLost, keySteadyLost, keyHangLost, textOnly + mixLost, allKinds + mixLost,
 		fairIdle + fairLost, fairAlone + fairLost, fairBeside + fairLost,
-		keySendMissing, keySendLost,
+		keySendMissing, keySendLost, repliesOff + fairLost, repliesHanging + fairLost, repliesDown + fairLost,
 		ageYoung + historyLost, ageOld + historyLost} {
 		n += r.values[key]
 	}
@@ -141,6 +149,7 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 		Mix         string   `json:"mix,omitempty"`
 		Fairness    bool     `json:"fairness,omitempty"`
 		Sending     bool     `json:"sending,omitempty"`
+		Replies     bool     `json:"replies,omitempty"`
 		History     int      `json:"history,omitempty"`
 		Quick       bool     `json:"quick"`
 		Runs        int      `json:"runs"`
@@ -150,7 +159,7 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 		WarmUp      float64  `json:"latencies_leave_out_first_share"`
 		Notes       []string `json:"notes,omitempty"`
 		Figures     []Figure `json:"figures"`
-	}{r.Stores, r.Mix, r.Fairness, r.Sending, r.History, r.Quick, r.Runs, r.Rounds, r.Connections, bodySize, warmUp, r.Notes, r.Figures()})
+	}{r.Stores, r.Mix, r.Fairness, r.Sending, r.Replies, r.History, r.Quick, r.Runs, r.Rounds, r.Connections, bodySize, warmUp, r.Notes, r.Figures()})
 }
 
 // Merge makes one report of several: medians, and the worst of what must never happen.

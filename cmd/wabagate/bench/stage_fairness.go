@@ -34,6 +34,11 @@ func (b *bench) fairness(ctx context.Context) error {
 		{key: fairAlone, broadcast: true},
 		{key: fairBeside, broadcast: true, bad: [badHooks]string{deadHook: dead, slowHook: b.receiver.slow()}},
 	}
+	return b.fairRounds(ctx, turns, (*Report).compareTurns)
+}
+
+// fairRounds takes turns in rounds, compares those of a round, and reports medians.
+func (b *bench) fairRounds(ctx context.Context, turns []fairTurn, compare func(*Report)) error {
 	var rounds []*Report
 	for i := range b.s.fairRounds {
 		round := &Report{}
@@ -51,7 +56,7 @@ func (b *bench) fairness(ctx context.Context) error {
 				return fmt.Errorf("%s: %w", t.name, err)
 			}
 		}
-		round.compareTurns()
+		compare(round)
 		b.report.values = medians(rounds)
 	}
 	return nil
@@ -59,15 +64,9 @@ func (b *bench) fairness(ctx context.Context) error {
 
 // compareTurns adds the ratios of a round.
 func (r *Report) compareTurns() {
-	for key, of := range map[string][2]string{
-		keyFairReports:   {fairBeside + fairReportP99, fairAlone + fairReportP99},
-		keyFairLiveAlone: {fairAlone + fairLiveP99, fairIdle + fairLiveP99},
-		keyFairLive:      {fairBeside + fairLiveP99, fairIdle + fairLiveP99},
-	} {
-		if r.values[of[1]] > 0 {
-			r.add(key, r.values[of[0]]/r.values[of[1]])
-		}
-	}
+	r.ratio(keyFairReports, fairBeside+fairReportP99, fairAlone+fairReportP99)
+	r.ratio(keyFairLiveAlone, fairAlone+fairLiveP99, fairIdle+fairLiveP99)
+	r.ratio(keyFairLive, fairBeside+fairLiveP99, fairIdle+fairLiveP99)
 }
 
 // fairTurn is one way of running.
@@ -75,6 +74,7 @@ type fairTurn struct {
 	key, name string           // name: of the files
 	broadcast bool             // else live messages only
 	bad       [badHooks]string // addresses; empty: healthy
+	model     string           // address of the one that every number answers by; empty: none does
 	report    *Report          // of the round
 }
 
@@ -86,6 +86,11 @@ func (b *bench) takeFair(ctx context.Context, t fairTurn) error {
 		return err
 	}
 	defer st.close()
+	if t.model != "" {
+		if err := b.answerByModel(ctx, st, f, t.model); err != nil {
+			return fmt.Errorf("have numbers answer: %w", err)
+		}
+	}
 	live, reports := f.chat(b.s.liveRate*b.s.recipients/b.s.recipientRate), makeOwing(0)
 	if t.broadcast {
 		reports = f.broadcast(b.s.recipients, b.s.recipientRate)

@@ -57,6 +57,9 @@ func (r *Report) head(w io.Writer) error {
 	case r.Fairness:
 		what, callbacks = " --fairness", "callbacks with one fact each"
 		remark = fmt.Sprintf("Each turn began on empty stores: medians of %d rounds, of losses the worst. %s", r.Rounds, remark)
+	case r.Replies:
+		what = " --replies"
+		remark = fmt.Sprintf("Each turn began on empty stores: medians of %d rounds, of losses the worst. %s", r.Rounds, remark)
 	case r.Sending:
 		what, callbacks = " --sending", "a callback for each status, four of each message"
 	case r.History > 0:
