@@ -24,6 +24,7 @@ func BufferBodies(limit int) fiber.Handler {
 		}
 		body, refused := buffer(stream, c.Request().Header.ContentLength(), limit)
 		if refused != nil {
+			_, _ = io.CopyN(io.Discard, stream, maxLeft)
 			c.Context().SetConnectionClose()
 			return refused
 		}
@@ -81,6 +82,9 @@ func (b *incoming) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// maxLeft is how much is read of a body that nobody wants any more, in bytes, so that its sender hears the answer.
+const maxLeft = 8 << 20
 
 // stallTimeout is how long the sender or receiver of something long may stand still.
 const stallTimeout = time.Minute

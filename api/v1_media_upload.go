@@ -23,12 +23,8 @@ import (
 // mediaUploadRoute takes files, below /v1.
 const mediaUploadRoute = "/media"
 
-const (
-	// maxUploadField bounds the fields beside the file, in bytes.
-	maxUploadField = 1024
-	// maxLeft is how much is read of a body that nobody wants any more, so that its sender hears the answer.
-	maxLeft = 8 << 20
-)
+// maxUploadField bounds the fields beside the file, in bytes.
+const maxUploadField = 1024
 
 // handleMediaUpload passes a file on to the platform as it comes: the file of a form, as the Graph API takes it, or the body
 // itself, as the On-Premises style does.
