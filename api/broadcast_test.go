@@ -293,7 +293,7 @@ func TestOptOuts(t *testing.T) {
 func (b *bundle) streaming() string {
 	b.t.Helper()
 	app := fiber.New(fiber.Config{DisableStartupMessage: true, ErrorHandler: b.app.Config().ErrorHandler, BodyLimit: 1 << 20, StreamRequestBody: true})
-	app.Use(api.BufferBodies(1<<20))
+	app.Use(api.BufferBodies(1 << 20))
 	b.server.Register(app)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(b.t, err)
