@@ -42,11 +42,11 @@ func TestAdminRotateKeys(t *testing.T) {
 			}
 			const want = `{"secret":"my secret","previous_until":null}`
 			require.Equal(t, want, secret())
-			require.Equal(t, "data key 2 (new); secrets encrypted with it: 3; old keys removed: 1\n", string(p.run("admin", "rotate-keys")))
+			require.Equal(t, "data key 2 (new); secrets encrypted with it: 4; old keys removed: 1\n", string(p.run("admin", "rotate-keys")))
 			require.Equal(t, want, secret())
 
 			p.env = append(slices.Clone(bare), second, "WABAGATE_MASTER_KEY_PREVIOUS=the first master key")
-			require.Equal(t, "data keys protected by WABAGATE_MASTER_KEY from now on: 1\ndata key 3 (new); secrets encrypted with it: 3; old keys removed: 1\n", string(p.run("admin", "rotate-keys")))
+			require.Equal(t, "data keys protected by WABAGATE_MASTER_KEY from now on: 1\ndata key 3 (new); secrets encrypted with it: 4; old keys removed: 1\n", string(p.run("admin", "rotate-keys")))
 			p.env = append(slices.Clone(bare), second)
 			p.kill()
 			p.start()

@@ -31,6 +31,7 @@ type broadcastSeen struct {
 
 // A broadcast from a table of recipients to its completion, with statuses, told in every dialect.
 func TestBroadcast(t *testing.T) {
+	t.Parallel()
 	for name, config := range stores {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -92,7 +93,7 @@ func upload(t *testing.T, address, key, table string) (said uploaded) {
 // recipients there are; 100000 take ten minutes.
 func TestBroadcastKilled(t *testing.T) {
 	t.Parallel()
-	n, rate := 2_000, 100
+	n, rate := 800, 100
 	if v, err := strconv.Atoi(os.Getenv("WABAGATE_TEST_BROADCAST")); err == nil {
 		n, rate = v, 300
 	}

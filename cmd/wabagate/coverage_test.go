@@ -230,6 +230,7 @@ func (x *table) check(t *testing.T) {
 	}
 }
 
-// elsewhere are events that one callback alone cannot give; their tests are in package fanout.
+// elsewhere are events that one callback alone cannot give; their tests are in package fanout and in those of the flows here.
 var elsewhere = []string{event.BroadcastProgress, event.BroadcastCompleted, event.ConversationUpdated,
-	event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent, event.MessageUnreported}
+	event.WebhookFailing, event.WebhookDisabled, event.WebhookRecovered, event.DeliveryExhausted, event.UpstreamSilent, event.MessageUnreported, event.NumberConnected,
+	event.MediaReady, event.MediaFailed}

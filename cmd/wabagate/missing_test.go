@@ -13,9 +13,10 @@ import (
 	"wabagate/waba/wabatest"
 )
 
-// The platform loses one status in a hundred, and all statuses of one message in a hundred: the report of the day names the
+// The platform loses one status in a hundred, and all statuses of three messages in a hundred: the report of the day names the
 // messages of which nothing came, and nothing else; the business is told how many there are.
 func TestLostStatusesAreReported(t *testing.T) {
+	t.Parallel()
 	for name, config := range stores {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -23,9 +24,9 @@ func TestLostStatusesAreReported(t *testing.T) {
 			cfg.GapAfter = 2 * time.Second
 			c := startConnected(t, cfg, wabatest.Options{OpenWindow: true, PairEvery: -1, Throughput: 5000, Batch: 1})
 			c.everyDialect()
-			require.NoError(t, c.sim.AddFaults(wabatest.Fault{Kind: wabatest.FaultSilence, Share: .01}, wabatest.Fault{Kind: wabatest.FaultDrop, Share: .01}))
+			require.NoError(t, c.sim.AddFaults(wabatest.Fault{Kind: wabatest.FaultSilence, Share: .03}, wabatest.Fault{Kind: wabatest.FaultDrop, Share: .01}))
 			c.call(http.MethodPut, fmt.Sprintf("/api/client/numbers/%d", c.numberID), map[string]any{"rate": 500}, http.StatusOK, nil)
-			const n = 1_000
+			const n = 250
 			for i := range n {
 				c.send("/v1/messages", fmt.Appendf(nil, `{"messaging_product":"whatsapp","to":"1555017%04d","text":{"body":"Hi"}}`, i), http.StatusAccepted)
 			}
@@ -56,7 +57,7 @@ func TestLostStatusesAreReported(t *testing.T) {
 				}
 			}
 			require.Greater(t, len(missing), 2)
-			require.Less(t, len(missing), n/50)
+			require.Less(t, len(missing), n/10)
 
 			time.Sleep(cfg.GapAfter)
 			named := map[string]bool{}
@@ -83,6 +84,7 @@ func TestLostStatusesAreReported(t *testing.T) {
 
 // A receiver that comes back after the platform has forgotten a file still finds it where the event said.
 func TestMediaOutlivesThePlatform(t *testing.T) {
+	t.Parallel()
 	for name, config := range stores {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -57,6 +57,7 @@ func (c *connected) spoken(customer string) (s spoken) {
 // A number answers by itself: with the model's words, told in every dialect; not to another bot for ever, not when the model
 // fails, and no more once a person is asked for. Whatever the model does, what customers write is delivered at once.
 func TestReplies(t *testing.T) {
+	t.Parallel()
 	for name, config := range stores {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -30,8 +30,10 @@ var everyMessage = map[string]string{
 // From empty stores: a number is connected by its token, every type of message is sent through it, its statuses come back,
 // and webhooks of every dialect are told.
 func TestSending(t *testing.T) {
+	t.Parallel()
 	for name, config := range stores {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			c := startConnected(t, config(t), wabatest.Options{OpenWindow: true, PairEvery: -1})
 			c.everyDialect()
 			sent := map[string]string{}
@@ -74,6 +76,7 @@ func TestSending(t *testing.T) {
 // What goes wrong between the gateway and the platform: each message reaches its recipient once, and the business is told
 // once. Only where the platform gives no way to know is a message sent a second time, and then never a third.
 func TestSendingTroubles(t *testing.T) {
+	t.Parallel()
 	whole := map[string]int{"message.sent": 1, "message.report sent": 1, "message.report delivered": 1, "message.report read": 1}
 	cases := map[string]struct {
 		faults   []wabatest.Fault
@@ -154,6 +157,7 @@ func (c *connected) settled(id string, limit time.Duration) (m sent) {
 
 // A token that ended stops its number and costs no message: they go out, each once, as soon as the number has another.
 func TestSendingWithAnEndedToken(t *testing.T) {
+	t.Parallel()
 	for name, config := range stores {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
