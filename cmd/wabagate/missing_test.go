@@ -30,10 +30,10 @@ func TestLostStatusesAreReported(t *testing.T) {
 			for i := range n {
 				c.send("/v1/messages", fmt.Appendf(nil, `{"messaging_product":"whatsapp","to":"1555017%04d","text":{"body":"Hi"}}`, i), http.StatusAccepted)
 			}
-			require.Eventually(t, func() bool { return c.sim.Tally().Accepted == n }, 30*time.Second, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return c.sim.Tally().Accepted == n }, 2*time.Minute, 20*time.Millisecond)
 			require.NoError(t, c.sim.Settle(t.Context()))
 			require.NotEmpty(t, c.sim.Dropped())
-			c.idle(30 * time.Second)
+			c.idle(time.Minute)
 
 			heard := map[string]bool{}
 			for _, d := range c.receivers["wabagate"].Got() {
@@ -119,7 +119,7 @@ func TestMediaOutlivesThePlatform(t *testing.T) {
 					}
 				}
 				return len(files) == 3
-			}, 60*time.Second, 200*time.Millisecond)
+			}, 2*time.Minute, 200*time.Millisecond)
 			c.sim.Close() // as if it had forgotten
 			require.Equal(t, "type_differs", files["media.failed"], "a page that says it is a picture")
 			require.Equal(t, files["media.ready"], files["message"])

@@ -152,7 +152,7 @@ func (c *connected) told(message string) map[string]int {
 func (c *connected) toldOf(message string, want map[string]int) {
 	c.t.Helper()
 	var got map[string]int
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		got = c.told(message)
 		if fmt.Sprint(got) == fmt.Sprint(want) || time.Now().After(deadline) {

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	// Tests that may run side by side mostly wait: for retries, or for what takes a minute by design.
 	if f := flag.Lookup("test.parallel"); f.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
-		_ = f.Value.Set("6")
+		_ = f.Value.Set("4")
 	}
 	code := m.Run()
 	if path, err := binary(); err == nil && code == 0 {

@@ -72,7 +72,7 @@ func TestReplies(t *testing.T) {
 			}
 			comes := func(customer string, what func(s spoken) bool) spoken {
 				t.Helper()
-				require.Eventually(t, func() bool { return what(c.spoken(customer)) }, 40*time.Second, 50*time.Millisecond, "%s: %+v", customer, c.spoken(customer))
+				require.Eventually(t, func() bool { return what(c.spoken(customer)) }, 90*time.Second, 50*time.Millisecond, "%s: %+v", customer, c.spoken(customer))
 				return c.spoken(customer)
 			}
 			const ada, bot, late, worker, page = "15550177601", "15550177602", "15550177603", "15550177604", "15550177605"
@@ -91,7 +91,7 @@ func TestReplies(t *testing.T) {
 						}
 					}
 					return false
-				}, 10*time.Second, 20*time.Millisecond, dialect)
+				}, time.Minute, 20*time.Millisecond, dialect)
 			}
 
 			says(worker, "I want to talk to a HUMAN, please")
@@ -108,14 +108,14 @@ func TestReplies(t *testing.T) {
 			began := time.Now()
 			says(late, "Are you there?")
 			comes(late, func(s spoken) bool { return len(s.received) == 1 })
-			require.Less(t, time.Since(began), 2*time.Second, "a model that hangs holds up no event")
+			require.Less(t, time.Since(began), 4*time.Second, "a model that hangs holds up no event")
 			require.Equal(t, "failure", comes(late, func(s spoken) bool { return s.handed != "" }).handed)
 			c.sim.ClearFaults()
 			require.NoError(t, c.sim.AddFaults(wabatest.Fault{Kind: wabatest.FaultGarbage, At: wabatest.AtModel}))
 			says(page, "Are you there?")
 			require.Equal(t, "failure", comes(page, func(s spoken) bool { return s.handed != "" }).handed)
 
-			c.idle(20 * time.Second)
+			c.idle(time.Minute)
 			for _, customer := range []string{late, worker, page} {
 				require.Empty(t, c.spoken(customer).replied, customer)
 			}

@@ -62,7 +62,7 @@ func TestSending(t *testing.T) {
 							}
 						}
 						return false
-					}, 10*time.Second, 20*time.Millisecond, "%s was told nothing of the %s", dialect, kind)
+					}, time.Minute, 20*time.Millisecond, "%s was told nothing of the %s", dialect, kind)
 				}
 			}
 			require.Zero(t, c.sim.Tally().Duplicates)
@@ -124,7 +124,7 @@ func TestSendingTroubles(t *testing.T) {
 				c.send("/v1/messages?wait=20", fmt.Appendf(nil, `{"messaging_product":"whatsapp","to":"%d","text":{"body":"Hi"}}`, next), http.StatusOK)
 			}
 			for name, id := range ids {
-				m := c.settled(id, time.Minute)
+				m := c.settled(id, 2*time.Minute)
 				t.Logf("%s: %s is %s", name, id, m.Status)
 				c.toldOf(m.name(), cases[name].told)
 				require.Equal(t, cases[name].accepted, c.sim.Count(wabatest.Filter{To: recipients[name]}).Messages, name)
@@ -168,14 +168,14 @@ func TestSendingWithAnEndedToken(t *testing.T) {
 			for i := range 5 {
 				ids = append(ids, c.send("/v1/messages", fmt.Appendf(nil, `{"messaging_product":"whatsapp","to":"1555017750%d","text":{"body":"Hi"}}`, i), http.StatusAccepted))
 			}
-			require.Eventually(t, func() bool { return c.sim.Tally().Refused[190] > 0 }, 10*time.Second, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return c.sim.Tally().Refused[190] > 0 }, time.Minute, 20*time.Millisecond)
 			var problem struct{ Error struct{ Message string } }
 			c.request(http.MethodPut, fmt.Sprintf("/api/client/numbers/%d", c.numberID), "Authorization", "Bearer "+c.made.APIKey, []byte(`{"token":"another"}`), http.StatusUnprocessableEntity, &problem)
 			t.Log(problem.Error.Message)
 			c.sim.SetToken(wabatest.Token{Value: "another"})
 			c.call(http.MethodPut, fmt.Sprintf("/api/client/numbers/%d", c.numberID), map[string]any{"token": "another"}, http.StatusOK, nil)
 			for _, id := range ids {
-				require.NotEmpty(t, c.settled(id, 20*time.Second).Wamid)
+				require.NotEmpty(t, c.settled(id, 2*time.Minute).Wamid)
 			}
 			require.Equal(t, 5, c.sim.Tally().Accepted)
 			require.Less(t, c.sim.Tally().Refused[190], 5, "a refused token is not tried for every message")
