@@ -159,7 +159,6 @@ func TestMediaThatLies(t *testing.T) {
 }
 
 func TestHundredMegabytes(t *testing.T) {
-	t.Parallel()
 	const size = 100 << 20
 	b := start(t, wabatest.Options{})
 	id, err := b.sim.AddMedia(wabatest.Media{MIME: "application/pdf", Size: size})
