@@ -82,7 +82,8 @@ type settlement struct {
 
 type settledDelivery struct {
 	webhookID int64
-	jobID     int64 // that asked for the attempt; 0: none
+	jobID     int64    // that asked for the attempt; 0: none
+	last      *Attempt // of those made so far; nil: this settlement knows of none
 	DeliveryUpdate
 }
 
@@ -123,6 +124,7 @@ func newSettlement(rs []Result) settlement {
 		}
 		st.next = append(st.next, r.Next...)
 		jobs := map[int64]int64{} // by event
+		last := map[int64]*Attempt{}
 		for _, t := range r.Turns {
 			st.turns = append(st.turns, settledTurn{LaneRef{r.WebhookID, t.ConversationID}, r.Work, t})
 		}
@@ -139,6 +141,9 @@ func newSettlement(rs []Result) settlement {
 			a.StartedAt = moment(a.StartedAt)
 			a.Outcome, a.Reason, a.Answer = printable(a.Outcome), printable(a.Reason), printable(a.Answer)
 			st.attempts = append(st.attempts, a)
+			if before := last[a.EventID]; before == nil || before.N < a.N {
+				last[a.EventID] = &a
+			}
 			h := health[r.WebhookID]
 			if h == nil {
 				h = &healthChange{webhookID: r.WebhookID}
@@ -152,7 +157,7 @@ func newSettlement(rs []Result) settlement {
 			i, twice := updated[k]
 			if !twice {
 				updated[k] = len(st.updates)
-				st.updates = append(st.updates, settledDelivery{r.WebhookID, jobs[u.EventID], u})
+				st.updates = append(st.updates, settledDelivery{r.WebhookID, jobs[u.EventID], last[u.EventID], u})
 				continue
 			}
 			if old := st.updates[i]; old.State == Pending { // as if they had been settled one after the other
@@ -160,6 +165,7 @@ func newSettlement(rs []Result) settlement {
 					u.FailedAt = old.FailedAt
 				}
 				st.updates[i].jobID, st.updates[i].DeliveryUpdate = jobs[u.EventID], u
+				st.updates[i].last = cmp.Or(last[u.EventID], old.last)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -104,6 +105,31 @@ func TestFindingWalksIndexes(t *testing.T) {
 			}
 			ok(t, rows.Err())
 			ok(t, rows.Close())
+		}
+	})
+}
+
+// A delivery that is from before deliveries kept what lists show is listed like the others.
+func TestDeliveriesFromBefore(t *testing.T) {
+	onBoth(t, func(t *testing.T, where models.Options) {
+		s := open(t, where)
+		webhook, events := furnish(t, s, 3)
+		at := time.Now().UTC().Truncate(time.Millisecond)
+		for i, e := range events[:2] {
+			must[[]models.Work](t)(s.Settle(t.Context(), []models.Result{{WebhookID: webhook, Attempts: []models.Attempt{
+				{EventID: e, WebhookID: webhook, N: 1, StartedAt: at, Duration: 25 * time.Millisecond, Status: 500 + i, Outcome: "rejected", Reason: "the answer was no"}},
+				Updates: []models.DeliveryUpdate{{EventID: e, State: models.Failed, Attempts: 1, DueAt: at, FailedAt: at}}}}))
+		}
+		listed := must[[]models.DeliveryRow](t)(s.Deliveries(t.Context(), webhook, models.DeliveryFilter{}))
+		ok(t, s.DB().Exec("UPDATE deliveries SET key = NULL, type = NULL, created_at = NULL, last_status = NULL, last_reason = NULL, last_us = NULL, last_at = NULL WHERE event_id = ?", events[0]).Error)
+		if again := must[[]models.DeliveryRow](t)(s.Deliveries(t.Context(), webhook, models.DeliveryFilter{})); !reflect.DeepEqual(listed, again) {
+			t.Errorf("listed %+v, then %+v", listed, again)
+		}
+		for i, want := range []int{0, 501, 500} {
+			r := listed[i]
+			if (want == 0) != (r.LastAt == nil) || want != 0 && (*r.LastStatus != want || *r.LastUS != 25000 || *r.LastReason != "the answer was no" || !r.LastAt.Equal(at)) {
+				t.Errorf("delivery %d: %+v", i, r)
+			}
 		}
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"gorm.io/gorm"
 )
 
@@ -23,24 +22,25 @@ type DeliveryFilter struct {
 
 // DeliveryRow is a delivery as lists show it.
 type DeliveryRow struct {
-	EventID    int64
-	WebhookID  int64
-	Key        []byte
-	Type       string
-	State      DeliveryState
-	Attempts   int
-	DueAt      time.Time
-	CreatedAt  time.Time
+	EventID   int64
+	WebhookID int64
+	Key       []byte
+	Type      string
+	State     DeliveryState
+	Attempts  int
+	DueAt     time.Time
+	CreatedAt time.Time
+	// How its last attempt went; nil before the first.
 	LastStatus *int
 	LastReason *string
-	LastUS     *int64
+	LastUS     *int64 // microseconds
 	LastAt     *time.Time
 }
 
 // Deliveries lists a webhook's deliveries, newest first.
 func (s *Store) Deliveries(ctx context.Context, webhookID int64, f DeliveryFilter) ([]DeliveryRow, error) {
 	limit := pageLimit(f.Limit)
-	q := s.db.WithContext(ctx).Table("deliveries AS d").Select("d.event_id, d.webhook_id, d.state, d.attempts, d.due_at").
+	q := s.db.WithContext(ctx).Table("deliveries AS d").Select("d.event_id, d.webhook_id, d.state, d.attempts, d.due_at, d.key, d.type, d.created_at, d.last_status, d.last_reason, d.last_us, d.last_at").
 		Where("d.webhook_id = ?", webhookID).Order("d.event_id DESC")
 	if f.State != nil {
 		q = q.Where("d.state = ?", *f.State)
@@ -89,16 +89,19 @@ func (s *Store) Deliveries(ctx context.Context, webhookID int64, f DeliveryFilte
 	return rows, translate(err, "list deliveries")
 }
 
-// describe adds what a webhook's deliveries were of and how their last attempts went. It asks for all of them at once: in
-// one query with the deliveries themselves each row would be looked for in every leaf. A delivery whose event is gone,
-// because its day is being let go of, is left out.
+// describe adds what deliveries were of that were made before deliveries kept it. It asks for all of them at once: in one
+// query with the deliveries themselves each row would be looked for in every leaf. A delivery whose event is gone, because
+// its day is being let go of, is left out.
 func (s *Store) describe(ctx context.Context, webhookID int64, rows []DeliveryRow) ([]DeliveryRow, error) {
-	if len(rows) == 0 {
-		return nil, nil
-	}
-	ids := make([]int64, len(rows))
+	var ids []int64
+	place := map[int64]int{}
 	for i, r := range rows {
-		ids[i] = r.EventID
+		if r.Key == nil {
+			ids, place[r.EventID] = append(ids, r.EventID), i
+		}
+	}
+	if len(ids) == 0 {
+		return rows, s.recall(ctx, webhookID, rows)
 	}
 	var events []struct {
 		ID        int64
@@ -107,11 +110,30 @@ func (s *Store) describe(ctx context.Context, webhookID int64, rows []DeliveryRo
 		CreatedAt time.Time
 	}
 	each, list := s.each(ids)
-	var both errgroup.Group // a page of long ago waits for the disk once
-	both.Go(func() error {
-		return s.db.WithContext(ctx).Raw("SELECT e.id, e.key, e.type, e.created_at FROM "+each+
-			" JOIN "+s.looked("events e", "e.id = q.id"+s.within("e.id", ids)), list).Scan(&events).Error
-	})
+	if err := s.db.WithContext(ctx).Raw("SELECT e.id, e.key, e.type, e.created_at FROM "+each+
+		" JOIN "+s.looked("events e", "e.id = q.id"+s.within("e.id", ids)), list).Scan(&events).Error; err != nil {
+		return nil, err
+	}
+	for _, e := range events {
+		r := &rows[place[e.ID]]
+		r.Key, r.Type, r.CreatedAt = e.Key, e.Type, e.CreatedAt
+	}
+	rows = slices.DeleteFunc(rows, func(r DeliveryRow) bool { return r.Key == nil })
+	return rows, s.recall(ctx, webhookID, rows)
+}
+
+// recall adds how the last attempts went of deliveries that were settled before deliveries kept it.
+func (s *Store) recall(ctx context.Context, webhookID int64, rows []DeliveryRow) error {
+	var ids []int64
+	place := map[int64]int{}
+	for i, r := range rows {
+		if r.Attempts > 0 && r.LastAt == nil {
+			ids, place[r.EventID] = append(ids, r.EventID), i
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
 	var attempts []struct {
 		EventID   int64
 		N         int
@@ -120,28 +142,16 @@ func (s *Store) describe(ctx context.Context, webhookID int64, rows []DeliveryRo
 		LastUS    int64
 		StartedAt time.Time
 	}
-	both.Go(func() error {
-		return s.db.WithContext(ctx).Raw("SELECT a.event_id, a.n, a.status, a.reason, a.duration_us AS last_us, a.started_at FROM "+each+
-			" JOIN "+s.looked("attempts a", "a.webhook_id = ? AND a.event_id = q.id"+s.within("a.event_id", ids)), list, webhookID).Scan(&attempts).Error
-	})
-	if err := both.Wait(); err != nil {
-		return nil, err
-	}
-	place := make(map[int64]int, len(rows))
-	for i, id := range ids {
-		place[id] = i
-	}
-	for _, e := range events {
-		r := &rows[place[e.ID]]
-		r.Key, r.Type, r.CreatedAt = e.Key, e.Type, e.CreatedAt
-	}
+	each, list := s.each(ids)
+	err := s.db.WithContext(ctx).Raw("SELECT a.event_id, a.n, a.status, a.reason, a.duration_us AS last_us, a.started_at FROM "+each+
+		" JOIN "+s.looked("attempts a", "a.webhook_id = ? AND a.event_id = q.id"+s.within("a.event_id", ids)), list, webhookID).Scan(&attempts).Error
 	for i := range attempts {
 		a := &attempts[i]
 		if r := &rows[place[a.EventID]]; r.Attempts == a.N {
 			r.LastStatus, r.LastReason, r.LastUS, r.LastAt = &a.Status, &a.Reason, &a.LastUS, &a.StartedAt
 		}
 	}
-	return slices.DeleteFunc(rows, func(r DeliveryRow) bool { return r.Key == nil }), nil
+	return err
 }
 
 // DeliveryDetail is one delivery with its event and every attempt.

@@ -210,22 +210,30 @@ func queueAttempts(b *pgx.Batch, as []Attempt) {
 		ON CONFLICT DO NOTHING`, events, hooks, ns, starts, us, status, outcomes, reasons, answers, jobs)
 }
 
-func queueUpdates(b *pgx.Batch, leaf string, us []settledDelivery) {
-	n := len(us)
+func queueUpdates(b *pgx.Batch, leaf string, ds []settledDelivery) {
+	n := len(ds)
 	if n == 0 {
 		return
 	}
 	events, hooks, states, attempts := make([]int64, n), make([]int64, n), make([]int16, n), make([]int32, n)
 	due, failed := make([]time.Time, n), make([]*time.Time, n)
-	for i, u := range us {
+	status, us, at, reasons := make([]*int, n), make([]*int64, n), make([]*time.Time, n), make([]*string, n)
+	for i, u := range ds {
 		events[i], hooks[i], states[i], attempts[i] = u.EventID, u.webhookID, int16(u.State), int32(u.Attempts)
 		due[i], failed[i] = u.DueAt, momentOrNil(u.FailedAt)
+		if last := u.last; last != nil {
+			took := last.Duration.Microseconds()
+			status[i], us[i], at[i], reasons[i] = &last.Status, &took, &last.StartedAt, &last.Reason
+		}
 	}
 	b.Queue(`UPDATE `+leaf+` d SET state = u.state, attempts = u.attempts, due_at = u.due_at, failed_at = coalesce(u.failed_at, d.failed_at),
 			held = CASE WHEN u.state = 3 THEN true END,
-			lane = CASE WHEN u.state = 0 THEN d.lane END, lane_sequence = CASE WHEN u.state = 0 THEN d.lane_sequence END
-		FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::int[], $5::timestamptz[], $6::timestamptz[]) AS u(event_id, webhook_id, state, attempts, due_at, failed_at)
-		WHERE d.event_id = u.event_id AND d.webhook_id = u.webhook_id AND d.state = 0`, events, hooks, states, attempts, due, failed)
+			lane = CASE WHEN u.state = 0 THEN d.lane END, lane_sequence = CASE WHEN u.state = 0 THEN d.lane_sequence END,
+			last_status = coalesce(u.last_status, d.last_status), last_us = coalesce(u.last_us, d.last_us), last_at = coalesce(u.last_at, d.last_at),
+			last_reason = coalesce(u.last_reason, d.last_reason)
+		FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::int[], $5::timestamptz[], $6::timestamptz[], $7::int[], $8::bigint[], $9::timestamptz[], $10::text[])
+			AS u(event_id, webhook_id, state, attempts, due_at, failed_at, last_status, last_us, last_at, last_reason)
+		WHERE d.event_id = u.event_id AND d.webhook_id = u.webhook_id AND d.state = 0`, events, hooks, states, attempts, due, failed, status, us, at, reasons)
 }
 
 func queueHealth(b *pgx.Batch, hs []healthChange) {

@@ -241,10 +241,15 @@ func (q *sqliteEngine) settle(ctx context.Context, st settlement) (up []Work, er
 			if err := s.countForJob(ctx, u); err != nil {
 				return err
 			}
-			if _, err := s.exec(ctx, `UPDATE deliveries SET state = ?, attempts = ?, due_at = ?, failed_at = coalesce(?, failed_at), held = ?,
+			last := make([]any, 4) // nothing is known of it
+			if a := u.last; a != nil {
+				last = []any{a.Status, a.Duration.Microseconds(), a.StartedAt, a.Reason}
+			}
+			if _, err := s.exec(ctx, `UPDATE deliveries SET last_status = coalesce(?, last_status), last_us = coalesce(?, last_us), last_at = coalesce(?, last_at), last_reason = coalesce(?, last_reason),
+				state = ?, attempts = ?, due_at = ?, failed_at = coalesce(?, failed_at), held = ?,
 				lane = CASE WHEN ? = 0 THEN lane END, lane_sequence = CASE WHEN ? = 0 THEN lane_sequence END
 				WHERE event_id = ? AND webhook_id = ? AND state = 0`,
-				int16(u.State), u.Attempts, u.DueAt, momentOrNil(u.FailedAt), heldOrNil(u.State), int16(u.State), int16(u.State), u.EventID, u.webhookID); err != nil {
+				append(last, int16(u.State), u.Attempts, u.DueAt, momentOrNil(u.FailedAt), heldOrNil(u.State), int16(u.State), int16(u.State), u.EventID, u.webhookID)...); err != nil {
 				return err
 			}
 		}

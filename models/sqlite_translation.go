@@ -270,8 +270,8 @@ func (t *sqliteTranslation) writeEvents(ctx context.Context, c Changes) error {
 		}
 	}
 	for _, d := range c.Deliveries { // only events that were really inserted owe deliveries
-		if _, err := t.s.exec(ctx, `INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, held, lane, lane_sequence)
-			SELECT id, ?, ?, 0, created_at, ?, ?, ? FROM events WHERE id = ? ON CONFLICT DO NOTHING`,
+		if _, err := t.s.exec(ctx, `INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, held, lane, lane_sequence, key, type, created_at)
+			SELECT id, ?, ?, 0, created_at, ?, ?, ?, key, type, created_at FROM events WHERE id = ? ON CONFLICT DO NOTHING`,
 			d.WebhookID, int16(d.State), heldOrNil(d.State), idOrNil(d.Lane), idOrNil(d.Sequence), d.EventID); err != nil {
 			return err
 		}

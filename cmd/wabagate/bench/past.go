@@ -160,8 +160,11 @@ var presentFilling = filling{
 					|| person || '","timestamp":"' || moment || '","tracking":"origin=agent","pricing":{"billable":true,"pricing_model":"PMP","type":"regular","category":"utility"}}'
 				END || '}' FROM row`,
 		eventRows + `INSERT INTO event_keys (key, event_id) SELECT decode(md5('event ' || @seed::bigint || '.' || k), 'hex'), id + 1 FROM row`,
-		eventRows + `INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, failed_at)
-			SELECT id + 1, webhook_id, CASE WHEN failed THEN 2 ELSE 1 END, 1, at, CASE WHEN failed THEN at END FROM row`,
+		eventRows + `INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, failed_at, key, type, created_at,
+				last_status, last_us, last_at, last_reason)
+			SELECT id + 1, webhook_id, CASE WHEN failed THEN 2 ELSE 1 END, 1, at, CASE WHEN failed THEN at END,
+				decode(md5('event ' || @seed::bigint || '.' || k), 'hex'), CASE WHEN step = 0 THEN 'message.received' ELSE 'message.report' END, at,
+				CASE WHEN failed THEN 500 ELSE 200 END, 2000 + k % 30000, at, CASE WHEN failed THEN 'the answer was 500' ELSE '' END FROM row`,
 		eventRows + `INSERT INTO attempts (event_id, webhook_id, n, started_at, duration_us, status, outcome, reason, answer)
 			SELECT id + 1, webhook_id, 1, at, 2000 + k % 30000, CASE WHEN failed THEN 500 ELSE 200 END, CASE WHEN failed THEN 'rejected' ELSE 'delivered' END,
 				CASE WHEN failed THEN 'the answer was 500' ELSE '' END, CASE WHEN failed THEN 'Internal Server Error' ELSE 'ok' END FROM row`,
