@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -25,17 +26,16 @@ type User struct {
 	ID           int64
 	BusinessID   int64
 	Email        string
+	Name         string // may be empty
+	Role         Role
 	PasswordHash string `json:"-"`
 	IsOperator   bool
 	CreatedAt    time.Time
+	LastLoginAt  *time.Time // nil: never yet
 }
 
-type session struct {
-	TokenHash []byte `gorm:"primaryKey"`
-	UserID    int64
-	CreatedAt time.Time
-	ExpiresAt time.Time
-}
+// Called is the user's name, or the address of one who has none.
+func (u User) Called() string { return cmp.Or(u.Name, u.Email) }
 
 // APIKey opens the API to a program: to a whole business, or to one number of it.
 type APIKey struct {
@@ -47,6 +47,10 @@ type APIKey struct {
 	Prefix    string
 	Hash      []byte `json:"-"`
 	CreatedAt time.Time
+	// CreatedBy is what whoever made it was called then; empty for keys from before that was kept.
+	CreatedBy string
+	// LastUsedAt is when it was last seen, give or take a minute; nil: never yet.
+	LastUsedAt *time.Time
 }
 
 func (APIKey) TableName() string { return "api_keys" }
@@ -73,14 +77,19 @@ func (s *Store) Businesses(ctx context.Context) ([]Business, error) {
 // address is an e-mail address as it is kept and compared.
 func address(email string) string { return keyText(strings.ToLower(strings.TrimSpace(email))) }
 
-// CreateUser makes a user with a password of at least 8 bytes. The very first user is an operator in any case, so that
-// somebody is. ErrConflict when the address is taken, ErrNotFound when the business does not exist.
+// CreateUser is AddUser for an owner without a name.
 func (s *Store) CreateUser(ctx context.Context, businessID int64, email string, password Secret, operator bool) (User, error) {
-	hash, err := hashPassword(password.Text())
+	return s.AddUser(ctx, User{BusinessID: businessID, Email: email, Role: RoleOwner, IsOperator: operator}, password)
+}
+
+// AddUser makes a user with a password of at least 8 bytes; BusinessID, Email, Name, Role and IsOperator are taken from u. The
+// very first user is an operator in any case, so that somebody is. ErrConflict when the address is taken, by a user of whatever
+// business, ErrNotFound when the business does not exist.
+func (s *Store) AddUser(ctx context.Context, u User, password Secret) (User, error) {
+	made, err := newUser(u, password)
 	if err != nil {
 		return User{}, err
 	}
-	u := User{BusinessID: businessID, Email: address(email), PasswordHash: hash, IsOperator: operator, CreatedAt: moment(time.Now())}
 	err = s.inTx(ctx, func(tx *gorm.DB) error {
 		if !s.embedded { // so that only one can be the first
 			if err := tx.Exec("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE").Error; err != nil {
@@ -91,10 +100,19 @@ func (s *Store) CreateUser(ctx context.Context, businessID int64, email string, 
 		if err := tx.Model(&User{}).Where("is_operator = ?", true).Count(&operators).Error; err != nil {
 			return err
 		}
-		u.IsOperator = u.IsOperator || operators == 0
-		return tx.Create(&u).Error
+		made.IsOperator = made.IsOperator || operators == 0
+		return tx.Create(&made).Error
 	})
-	return u, translate(err, "create user "+u.Email)
+	return made, translate(err, "create user "+made.Email)
+}
+
+// newUser is a user's row to be.
+func newUser(u User, password Secret) (User, error) {
+	if !u.Role.Known() {
+		return User{}, fmt.Errorf("%q is no role: there are %s", u.Role, strings.Join(RoleNames(), ", "))
+	}
+	hash, err := hashPassword(password.Text())
+	return User{BusinessID: u.BusinessID, Email: address(u.Email), Name: printable(u.Name), Role: u.Role, PasswordHash: hash, IsOperator: u.IsOperator, CreatedAt: moment(time.Now())}, err
 }
 
 // Authenticate answers the user of an address and password, ErrNotFound for any mismatch. It takes the same time
@@ -133,46 +151,22 @@ func (s *Store) SetPassword(ctx context.Context, email string, password Secret) 
 	}), "set password of "+email)
 }
 
-// StartSession makes a session of the given length and returns its token, which is kept only as a hash.
-func (s *Store) StartSession(ctx context.Context, userID int64, length time.Duration) (Secret, error) {
-	token := randomToken("")
-	now := moment(time.Now())
-	row := session{TokenHash: tokenHash(token), UserID: userID, CreatedAt: now, ExpiresAt: moment(now.Add(length))}
-	err := s.write(ctx, func(db *gorm.DB) error {
-		if err := db.Where("expires_at < ?", now).Delete(&session{}).Error; err != nil {
-			return err
-		}
-		return db.Create(&row).Error
-	})
-	return token, translate(err, "start session")
-}
-
-// SessionUser is the user of a live session; ErrNotFound otherwise.
-func (s *Store) SessionUser(ctx context.Context, token Secret) (User, error) {
-	var u User
-	err := s.db.WithContext(ctx).Joins("JOIN sessions ON sessions.user_id = users.id").
-		Where("sessions.token_hash = ? AND sessions.expires_at > ?", tokenHash(token), moment(time.Now())).First(&u).Error
-	return u, translate(err, "session")
-}
-
-// EndSession forgets a session; an unknown one is no error.
-func (s *Store) EndSession(ctx context.Context, token Secret) error {
-	return translate(s.write(ctx, func(db *gorm.DB) error {
-		return db.Where("token_hash = ?", tokenHash(token)).Delete(&session{}).Error
-	}), "end session")
-}
-
-// CreateAPIKey makes a key for a business, or for one of its numbers, and returns its text: the only time it is seen.
-// ErrNotFound when the number is not the business's.
+// CreateAPIKey is AddAPIKey for a key of which nobody says who made it.
 func (s *Store) CreateAPIKey(ctx context.Context, businessID int64, numberID *int64, name string) (APIKey, Secret, error) {
+	return s.AddAPIKey(ctx, APIKey{BusinessID: businessID, NumberID: numberID, Name: name})
+}
+
+// AddAPIKey makes a key for a business, or for one of its numbers, and returns its text: the only time it is seen.
+// BusinessID, NumberID, Name and CreatedBy are taken from k. ErrNotFound when the number is not the business's.
+func (s *Store) AddAPIKey(ctx context.Context, k APIKey) (APIKey, Secret, error) {
 	prefix := "wbk_"
-	if numberID != nil {
+	if k.NumberID != nil {
 		prefix = "wbn_"
 	}
 	token := randomToken(prefix)
-	k := APIKey{BusinessID: businessID, NumberID: numberID, Name: printable(name), Prefix: token.Text()[:10], Hash: tokenHash(token), CreatedAt: moment(time.Now())}
+	k = APIKey{BusinessID: k.BusinessID, NumberID: k.NumberID, Name: printable(k.Name), CreatedBy: printable(k.CreatedBy), Prefix: token.Text()[:10], Hash: tokenHash(token), CreatedAt: moment(time.Now())}
 	err := s.inTx(ctx, func(tx *gorm.DB) error {
-		if err := ownNumber(tx, businessID, numberID); err != nil {
+		if err := ownNumber(tx, k.BusinessID, k.NumberID); err != nil {
 			return err
 		}
 		return tx.Create(&k).Error
@@ -181,6 +175,28 @@ func (s *Store) CreateAPIKey(ctx context.Context, businessID int64, numberID *in
 		return APIKey{}, "", translate(err, "create key")
 	}
 	return k, token, nil
+}
+
+// RenameAPIKey calls a business's key something else, and returns it as it was before.
+func (s *Store) RenameAPIKey(ctx context.Context, businessID, id int64, name string) (APIKey, error) {
+	var before APIKey
+	err := s.inTx(ctx, func(tx *gorm.DB) error {
+		if err := s.locking(tx).Where("business_id = ?", businessID).First(&before, id).Error; err != nil {
+			return err
+		}
+		return tx.Model(&APIKey{}).Where("id = ?", id).Update("name", printable(name)).Error
+	})
+	return before, translate(err, fmt.Sprintf("rename key %d", id))
+}
+
+// keyUsedEvery is how far apart the moments are at which a key's use is noted.
+const keyUsedEvery = time.Minute
+
+// KeyUsed notes that a key was used, at most once a minute whoever notes it.
+func (s *Store) KeyUsed(ctx context.Context, id int64, at time.Time) error {
+	return translate(s.write(ctx, func(db *gorm.DB) error {
+		return db.Model(&APIKey{}).Where("id = ? AND (last_used_at IS NULL OR last_used_at <= ?)", id, moment(at.Add(-keyUsedEvery))).Update("last_used_at", moment(at)).Error
+	}), fmt.Sprintf("use of key %d", id))
 }
 
 // APIKeys lists a business's keys.

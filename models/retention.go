@@ -35,6 +35,8 @@ type Retention struct {
 	// Messages are kept so long after they were sent, and what a business asked to send so long after it was settled; 0: for
 	// ever, because they are the conversations.
 	Messages time.Duration
+	// Audit is how long the audit log is kept; 0 means DefaultAuditRetention.
+	Audit time.Duration
 }
 
 // Maintained is what Maintain did, as a line for the log.
@@ -69,7 +71,7 @@ func (r Retention) cutoffs(now time.Time) (c cutoffs, err error) {
 	for _, v := range []struct {
 		what string
 		kept time.Duration
-	}{{"callbacks", r.Callbacks}, {"events", r.Events}, {"deliveries", r.Deliveries}, {"payloads", r.Payloads}, {"messages", r.Messages}} {
+	}{{"callbacks", r.Callbacks}, {"events", r.Events}, {"deliveries", r.Deliveries}, {"payloads", r.Payloads}, {"messages", r.Messages}, {"audit", r.Audit}} {
 		if v.kept < 0 {
 			return c, fmt.Errorf("retention of %s: %v is negative; 0 is the default", v.what, v.kept)
 		}
@@ -118,6 +120,8 @@ func (s *Store) Maintain(ctx context.Context, now time.Time, r Retention) (Maint
 		{"silences WHERE (number_id, since) IN (SELECT number_id, since FROM silences WHERE until < ? LIMIT ?)", []any{moment(IDTime(c.events)), rowsAtOnce}},
 		{"sequence_holes WHERE (conversation_id, first_missing) IN (SELECT conversation_id, first_missing FROM sequence_holes WHERE next_event < ? LIMIT ?)", []any{c.events, rowsAtOnce}},
 		{"sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE expires_at <= ? LIMIT ?)", []any{moment(now), rowsAtOnce}},
+		{"invitations WHERE id IN (SELECT id FROM invitations WHERE expires_at <= ? LIMIT ?)", []any{moment(now), rowsAtOnce}},
+		{"audit WHERE id IN (SELECT id FROM audit WHERE id < ? ORDER BY id LIMIT ?)", []any{r.auditKept(now), rowsAtOnce}},
 	} {
 		for more := err == nil && !m.Busy; more; {
 			err = s.inTx(ctx, func(tx *gorm.DB) error {

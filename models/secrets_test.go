@@ -33,12 +33,14 @@ func TestNothingPlainAtRest(t *testing.T) {
 		session := must[models.Secret](t)(s.StartSession(ctx, u.ID, time.Hour))
 		_, key, err := s.CreateAPIKey(ctx, b.ID, nil, "CI")
 		ok(t, err)
+		_, invitation, err := s.Invite(ctx, models.Invitation{BusinessID: b.ID, Email: "b@example.com", Role: models.RoleMember}, time.Hour)
+		ok(t, err)
 
 		dump := dumpAll(t, s)
 		if !strings.Contains(dump, "https://x.example") || !strings.Contains(dump, "a@example.com") {
 			t.Fatal("the dump shows nothing")
 		}
-		for _, plain := range []string{"PLAIN", session.Text(), key.Text()} {
+		for _, plain := range []string{"PLAIN", session.Text(), key.Text(), invitation.Text()} {
 			if i := strings.Index(dump, plain); i >= 0 {
 				t.Errorf("plain in the database: …%.60s", dump[max(0, i-30):])
 			}
