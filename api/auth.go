@@ -26,6 +26,8 @@ type caller struct {
 	Business int64
 	// User is the person; nil for a program with a key.
 	User *models.User
+	// Key is the program's key; nil for a person.
+	Key *models.APIKey
 }
 
 // handler is a handler that knows who is calling.
@@ -34,7 +36,8 @@ type handler func(c *fiber.Ctx, who caller) error
 // requestTimeout bounds what one request may take of the database.
 const requestTimeout = 15 * time.Second
 
-// client lets a logged-in person or a business's key through to h.
+// client lets a logged-in person or a business's key through to h, if they may (see rightsAt), and has the audit log know what
+// became of it. Every route of /api/client and every page but the login goes through here.
 func (s *Server) client(h handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		ctx, cancel := context.WithTimeout(c.UserContext(), requestTimeout)
@@ -44,7 +47,16 @@ func (s *Server) client(h handler) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		return h(c, who)
+		if err := who.refused(needed(c.Method(), placeOf(c.Route().Path))); err != nil {
+			return err
+		}
+		told := &note{}
+		c.SetUserContext(context.WithValue(ctx, noteKey{}, told))
+		if err := h(c, who); err != nil {
+			return err
+		}
+		s.audit(c, who, told)
+		return nil
 	}
 }
 
@@ -65,7 +77,7 @@ func (s *Server) identify(c *fiber.Ctx) (caller, error) {
 		if key.NumberID != nil {
 			return caller{}, &Error{Status: http.StatusForbidden, Code: "number_key", Message: "this key opens one number only; use a key of the business (wbk_…) here"}
 		}
-		return caller{Business: key.BusinessID}, nil
+		return caller{Business: key.BusinessID, Key: &key}, nil
 	}
 	user, err := s.sessionUser(c)
 	if err != nil {
@@ -95,13 +107,19 @@ const (
 	keysKept = 4096
 )
 
+// keyUseEvery is how far apart the moments are at which this process notes that a key is used.
+const keyUseEvery = time.Minute
+
 // keyCache remembers keys for a moment. Only keys that exist are kept: guesses do not fill it.
 type keyCache struct {
 	store *models.Store
 	now   func() time.Time
+	// used is told of a key's use now and then, and must not take long.
+	used func(id int64, at time.Time)
 
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]knownKey
+	noted map[int64]time.Time // when used was told of a key by its id
 }
 
 type knownKey struct {
@@ -110,24 +128,45 @@ type knownKey struct {
 }
 
 func (k *keyCache) find(ctx context.Context, token models.Secret) (models.APIKey, error) {
-	sum := sha256.Sum256([]byte(token.Text()))
+	sum, now := sha256.Sum256([]byte(token.Text())), k.now()
 	k.mu.Lock()
 	found, ok := k.known[sum]
 	k.mu.Unlock()
-	if ok && k.now().Before(found.until) {
-		return found.key, nil
+	if !ok || !now.Before(found.until) {
+		key, err := k.store.KeyByToken(ctx, token)
+		if err != nil {
+			return key, err
+		}
+		found = knownKey{key, now.Add(keyFresh)}
+		k.keep(sum, found)
 	}
-	key, err := k.store.KeyByToken(ctx, token)
-	if err != nil {
-		return key, err
+	if k.due(found.key.ID, now) {
+		k.used(found.key.ID, now)
 	}
+	return found.key, nil
+}
+
+func (k *keyCache) keep(sum [sha256.Size]byte, found knownKey) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.known == nil || len(k.known) >= keysKept {
 		k.known = map[[sha256.Size]byte]knownKey{}
 	}
-	k.known[sum] = knownKey{key, k.now().Add(keyFresh)}
-	return key, nil
+	k.known[sum] = found
+}
+
+// due says whether a key's use is to be noted now, and takes it that it is.
+func (k *keyCache) due(id int64, now time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if last, noted := k.noted[id]; noted && now.Sub(last) < keyUseEvery {
+		return false
+	}
+	if k.noted == nil || len(k.noted) >= keysKept {
+		k.noted = map[int64]time.Time{}
+	}
+	k.noted[id] = now
+	return true
 }
 
 // forget empties the cache, so that a deleted key ends at once in this process.

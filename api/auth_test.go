@@ -15,14 +15,14 @@ func TestLogin(t *testing.T) {
 	b := setup(t, func(o *api.Options) { o.SecureCookies = true })
 	status, got, head := b.call("POST", "/api/client/login", `{"email":"We@Example.com ","password":"`+password+`"}`)
 	require.Equal(t, 200, status)
-	require.Equal(t, `{"user":{"id":1,"email":"we@example.com","business_id":1,"is_operator":true}}`, got)
+	require.Equal(t, `{"user":{"id":1,"email":"we@example.com","business_id":1,"is_operator":true,"name":"","role":"owner"}}`, got)
 	set := head.Get("Set-Cookie")
 	for _, want := range []string{"HttpOnly", "SameSite=Lax", "secure", "path=/", "expires="} {
 		require.Contains(t, set, want)
 	}
 	cookie, _, _ := strings.Cut(set, ";")
 	_, got, _ = b.call("GET", "/api/client/me", "", "Cookie", cookie)
-	require.Equal(t, `{"user":{"id":1,"email":"we@example.com","business_id":1,"is_operator":true},"business":{"id":1,"name":"Ours"}}`, got)
+	require.Equal(t, `{"user":{"id":1,"email":"we@example.com","business_id":1,"is_operator":true,"name":"","role":"owner"},"business":{"id":1,"name":"Ours"}}`, got)
 
 	status, _, head = b.call("POST", "/api/client/logout", "", "Cookie", cookie)
 	require.Equal(t, 200, status)

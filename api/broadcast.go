@@ -162,6 +162,7 @@ func (s *Server) handleBroadcastCreate(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
+	noteOf(c.UserContext()).about("broadcast", b.ID, b.Name)
 	return reply(c, http.StatusCreated, struct {
 		ID        int64         `json:"id"`
 		Message   string        `json:"message"`

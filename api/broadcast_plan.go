@@ -219,6 +219,7 @@ func (s *Server) createDraft(c *fiber.Ctx, who caller) error {
 		list = newJSONRecipients(bytes.NewReader(d.recipients))
 	}
 	if dry {
+		noteOf(ctx).nothing()
 		tally, err := readRecipients(list, d.letter, nil)
 		if err != nil {
 			return err
@@ -230,6 +231,7 @@ func (s *Server) createDraft(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
+	noteOf(ctx).about("broadcast", b.ID, b.Name)
 	tally, err := readRecipients(list, d.letter, func(rs []models.Recipient) (int64, error) {
 		return s.store.AddRecipients(ctx, who.Business, p.BroadcastID, rs)
 	})
@@ -339,6 +341,7 @@ func (s *Server) handleBroadcastStart(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	if dry {
+		noteOf(c.UserContext()).nothing()
 		return s.rehearse(c, who, ready)
 	}
 	return s.changePlan(c, who, "Broadcast started.", "is not started: only a draft is", func(ctx context.Context, p models.BroadcastPlan) error {

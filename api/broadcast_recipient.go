@@ -77,6 +77,7 @@ func (s *Server) handleRecipientsAdd(c *fiber.Ctx, who caller) (err error) {
 	}
 	said := "Recipients added."
 	if dry {
+		noteOf(c.UserContext()).nothing()
 		add, said = nil, "Nothing was added: this was a dry run."
 	}
 	tally, err := readRecipients(list, letter, add)

@@ -18,21 +18,21 @@ func TestLimiter(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	l := newLimiter(func() time.Time { return now })
 	for range loginFailures {
-		require.Zero(t, l.take("a"))
+		require.Zero(t, l.take(allowance{"a", loginFailures}))
 		now = now.Add(time.Second)
 	}
-	require.Equal(t, loginWindow-loginFailures*time.Second, l.take("a"))
-	require.Zero(t, l.take("b"))
+	require.Equal(t, loginWindow-loginFailures*time.Second, l.take(allowance{"a", loginFailures}))
+	require.Zero(t, l.take(allowance{"b", loginFailures}))
 	l.forget("a")
-	require.Zero(t, l.take("a"))
+	require.Zero(t, l.take(allowance{"a", loginFailures}))
 
 	for i := range 2 * loginsKnown {
 		now = now.Add(time.Millisecond)
-		require.Zero(t, l.take(fmt.Sprint(i)))
+		require.Zero(t, l.take(allowance{fmt.Sprint(i), loginFailures}))
 	}
 	require.Len(t, l.windows, loginsKnown, "memory is bounded")
 	now = now.Add(loginWindow)
-	require.Zero(t, l.take("fresh"))
+	require.Zero(t, l.take(allowance{"fresh", loginFailures}))
 	require.Less(t, len(l.windows), loginsKnown, "what has expired goes when room is needed")
 }
 

@@ -112,6 +112,7 @@ func (s *Server) handleCatchUp(c *fiber.Ctx, who caller) error {
 		if err != nil {
 			return err
 		}
+		noteOf(ctx).nothing()
 		return reply(c, http.StatusOK, map[string]heldJSON{"held": heldView(n, w.RateLimit)})
 	case "gap":
 		job, err := s.catchUp(ctx, w)
@@ -178,6 +179,7 @@ func (s *Server) handleReplay(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	if dry.value {
+		noteOf(ctx).nothing()
 		n, err := s.store.CountJob(ctx, id, models.Replay, f)
 		if err != nil {
 			return err

@@ -1,17 +1,23 @@
 package api
 
 import (
+	"context"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"wabagate/fanout/event"
+	"wabagate/models"
 )
 
 func (s *Server) registerKeys(r fiber.Router) {
 	r.Get("/keys", s.client(s.handleKeyList))
 	r.Post("/keys", s.client(s.handleKeyCreate))
+	r.Put("/keys/:id<int>", s.client(s.handleKeyRename))
 	r.Delete("/keys/:id<int>", s.client(s.handleKeyDelete))
 }
 
@@ -21,6 +27,26 @@ type keyJSON struct {
 	Prefix    string     `json:"prefix"`
 	NumberID  *int64     `json:"number_id"` // null: the whole business
 	CreatedAt event.Time `json:"created_at"`
+	// CreatedBy is what whoever made it was called then; empty: not known.
+	CreatedBy  string      `json:"created_by"`
+	LastUsedAt *event.Time `json:"last_used_at"` // give or take a minute; null: never yet
+}
+
+func keyView(k models.APIKey) keyJSON {
+	v := keyJSON{ID: k.ID, Name: k.Name, Prefix: k.Prefix, NumberID: k.NumberID, CreatedAt: event.Time{Time: k.CreatedAt}, CreatedBy: k.CreatedBy}
+	if k.LastUsedAt != nil {
+		v.LastUsedAt = timeView(*k.LastUsedAt)
+	}
+	return v
+}
+
+// noteKeyUse keeps when a key was last used. Nobody waits for it.
+func (s *Server) noteKeyUse(id int64, at time.Time) {
+	s.tail.do(func(ctx context.Context) {
+		if err := s.store.KeyUsed(ctx, id, at); err != nil {
+			s.log.Warn("use of a key not noted", "key_id", id, "error", err)
+		}
+	})
 }
 
 func (s *Server) handleKeyList(c *fiber.Ctx, who caller) error {
@@ -28,11 +54,7 @@ func (s *Server) handleKeyList(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	list := make([]keyJSON, len(ks))
-	for i, k := range ks {
-		list[i] = keyJSON{ID: k.ID, Name: k.Name, Prefix: k.Prefix, NumberID: k.NumberID, CreatedAt: event.Time{Time: k.CreatedAt}}
-	}
-	return reply(c, http.StatusOK, map[string][]keyJSON{"keys": list})
+	return reply(c, http.StatusOK, map[string][]keyJSON{"keys": views(ks, keyView)})
 }
 
 func (s *Server) handleKeyCreate(c *fiber.Ctx, who caller) error {
@@ -41,8 +63,8 @@ func (s *Server) handleKeyCreate(c *fiber.Ctx, who caller) error {
 	if o.err != nil {
 		return o.err
 	}
-	label := strings.TrimSpace(name.value)
-	if err := checkText("name", label, true, maxName); err != nil {
+	label, err := keyName(name)
+	if err != nil {
 		return err
 	}
 	var numberID *int64
@@ -56,10 +78,11 @@ func (s *Server) handleKeyCreate(c *fiber.Ctx, who caller) error {
 		}
 		numberID = &of.value
 	}
-	k, token, err := s.store.CreateAPIKey(c.UserContext(), who.Business, numberID, label)
+	k, token, err := s.store.AddAPIKey(c.UserContext(), models.APIKey{BusinessID: who.Business, NumberID: numberID, Name: label, CreatedBy: who.actor().Name})
 	if err != nil {
 		return err
 	}
+	noteOf(c.UserContext()).about("key", k.ID, k.Name)
 	return reply(c, http.StatusCreated, struct {
 		ID      int64  `json:"id"`
 		Message string `json:"message"`
@@ -67,8 +90,40 @@ func (s *Server) handleKeyCreate(c *fiber.Ctx, who caller) error {
 	}{k.ID, "Key created. It is shown this once.", token.Text()})
 }
 
+func keyName(given maybe[string]) (string, error) {
+	name := strings.TrimSpace(given.value)
+	return name, checkText("name", name, true, maxName)
+}
+
+func (s *Server) handleKeyRename(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	o := parseObject(c.Request().Body(), "name")
+	given := member[string](o, "name", "text")
+	if o.err != nil {
+		return o.err
+	}
+	name, err := keyName(given)
+	if err != nil {
+		return err
+	}
+	before, err := s.store.RenameAPIKey(c.UserContext(), who.Business, id, name)
+	if err != nil {
+		return err
+	}
+	s.keys.forget()
+	noteOf(c.UserContext()).about("key", id, name).changed("name", before.Name, name)
+	return reply(c, http.StatusOK, message{"Key renamed."})
+}
+
 func (s *Server) handleKeyDelete(c *fiber.Ctx, who caller) error {
 	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	gone, err := s.ownKey(c.UserContext(), who.Business, id)
 	if err != nil {
 		return err
 	}
@@ -76,5 +131,19 @@ func (s *Server) handleKeyDelete(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	s.keys.forget()
+	noteOf(c.UserContext()).about("key", id, gone.Name)
 	return reply(c, http.StatusOK, message{"Key deleted."})
+}
+
+// ownKey reads a key of a business.
+func (s *Server) ownKey(ctx context.Context, businessID, id int64) (models.APIKey, error) {
+	ks, err := s.store.APIKeys(ctx, businessID)
+	if err != nil {
+		return models.APIKey{}, err
+	}
+	i := slices.IndexFunc(ks, func(k models.APIKey) bool { return k.ID == id })
+	if i < 0 {
+		return models.APIKey{}, fmt.Errorf("key %d: %w", id, models.ErrNotFound)
+	}
+	return ks[i], nil
 }

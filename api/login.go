@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -15,7 +17,6 @@ import (
 func (s *Server) registerLogin(r fiber.Router) {
 	r.Post("/login", s.handleLogin)
 	r.Post("/logout", s.handleLogout)
-	r.Get("/me", s.client(s.handleMe))
 }
 
 type userJSON struct {
@@ -23,10 +24,12 @@ type userJSON struct {
 	Email      string `json:"email"`
 	BusinessID int64  `json:"business_id"`
 	IsOperator bool   `json:"is_operator"`
+	Name       string `json:"name"` // may be empty
+	Role       string `json:"role"`
 }
 
 func userView(u models.User) userJSON {
-	return userJSON{ID: u.ID, Email: u.Email, BusinessID: u.BusinessID, IsOperator: u.IsOperator}
+	return userJSON{ID: u.ID, Email: u.Email, BusinessID: u.BusinessID, IsOperator: u.IsOperator, Name: u.Name, Role: string(u.Role)}
 }
 
 func (s *Server) handleLogin(c *fiber.Ctx) error {
@@ -52,40 +55,99 @@ func (s *Server) login(c *fiber.Ctx, email string, password models.Secret) (mode
 		return models.User{}, invalid("email", codeRequired, "is required")
 	case password == "":
 		return models.User{}, invalid("password", codeRequired, "is required")
-	case len(email) > 320 || len(password) > 1024:
+	case len(email) > maxEmail || len(password) > maxLogin:
 		return models.User{}, invalid("email", codeTooLong, "is too long")
 	}
-	key := email + " " + strings.Clone(c.IP())
-	if wait := s.logins.take(key); wait > 0 {
-		return models.User{}, &Error{Status: http.StatusTooManyRequests, Code: "too_many_logins",
-			Message: "too many failed logins; try again later", RetryAfter: wait}
+	// One address from one source, one source whatever the addresses, one address whatever the sources.
+	source := network(s.source(c))
+	pair, from, of := email+" "+source, "from "+source, "of "+email
+	if wait := s.logins.take(allowance{pair, loginFailures}, allowance{from, loginFailuresSource}, allowance{of, loginFailuresOf}); wait > 0 {
+		return models.User{}, tooManyFailures("too many failed logins", wait)
 	}
 	user, err := s.authenticate(ctx, email, password)
 	if err != nil {
+		if status(err) == http.StatusUnauthorized {
+			s.recordFailure(email, s.source(c))
+		}
 		return user, err
 	}
-	s.logins.forget(key)
-	token, err := s.store.StartSession(ctx, user.ID, sessionLength)
-	if err != nil {
+	s.logins.forget(pair)
+	s.logins.giveBack(from)
+	s.logins.giveBack(of)
+	if err := s.begin(c, user); err != nil {
 		return user, err
 	}
-	c.Cookie(s.cookie(token.Text(), s.now().Add(sessionLength)))
+	s.record(ctx, models.AuditEntry{BusinessID: user.BusinessID, Actor: caller{User: &user}.actor(), IP: s.source(c), Action: "user.logged_in", Object: objectOf(user)})
 	return user, nil
 }
 
-// authenticate holds a place while it hashes: each hash costs a core and 16 MiB for some milliseconds.
-func (s *Server) authenticate(ctx context.Context, email string, password models.Secret) (models.User, error) {
-	select {
-	case s.hashing <- struct{}{}:
-		defer func() { <-s.hashing }()
-	case <-ctx.Done():
-		return models.User{}, ctx.Err()
+// tooManyFailures refuses what failed too often.
+func tooManyFailures(what string, wait time.Duration) *Error {
+	minutes := int(math.Ceil(wait.Minutes()))
+	return &Error{Status: http.StatusTooManyRequests, Code: "too_many_logins", RetryAfter: wait, Message: fmt.Sprintf("%s; try again in %d min", what, minutes)}
+}
+
+// status is the status of a refusal; 0 for other errors.
+func status(err error) int {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Status
 	}
-	user, err := s.store.Authenticate(ctx, email, password)
+	return 0
+}
+
+// begin gives the browser a session of its own. Its token is new whatever the browser sent, and the session that it had ends.
+func (s *Server) begin(c *fiber.Ctx, user models.User) error {
+	if old := c.Cookies(sessionCookie); old != "" {
+		if err := s.store.EndSession(c.UserContext(), models.Secret(old)); err != nil {
+			return err
+		}
+	}
+	from := models.Session{UserID: user.ID, IP: s.source(c), Agent: strings.Clone(c.Get(fiber.HeaderUserAgent))}
+	token, err := s.store.BeginSession(c.UserContext(), from, sessionLength)
+	if err != nil {
+		return err
+	}
+	c.Cookie(s.cookie(token.Text(), s.now().Add(sessionLength)))
+	return nil
+}
+
+// recordFailure tells the business of the address that somebody failed to log in with it. Nobody waits for it: how long an
+// answer takes must not say whether there is such an address.
+func (s *Server) recordFailure(email, source string) {
+	s.tail.do(func(ctx context.Context) {
+		user, err := s.store.UserByEmail(ctx, email)
+		if err != nil {
+			if !errors.Is(err, models.ErrNotFound) {
+				s.log.Error("failed login not in the audit log", "error", err)
+			}
+			return
+		}
+		s.record(ctx, models.AuditEntry{BusinessID: user.BusinessID, Actor: models.Actor{Kind: models.ActorUnknown}, IP: source, Action: "user.login_failed", Object: objectOf(user)})
+	})
+}
+
+// authenticate checks an address and password.
+func (s *Server) authenticate(ctx context.Context, email string, password models.Secret) (user models.User, err error) {
+	err = s.hash(ctx, func() error {
+		user, err = s.store.Authenticate(ctx, email, password)
+		return err
+	})
 	if errors.Is(err, models.ErrNotFound) {
 		return user, &Error{Status: http.StatusUnauthorized, Code: "invalid_credentials", Message: "the address or the password is wrong"}
 	}
 	return user, err
+}
+
+// hash holds a place while fn hashes a password: each hash costs a core and 16 MiB for some milliseconds.
+func (s *Server) hash(ctx context.Context, fn func() error) error {
+	select {
+	case s.hashing <- struct{}{}:
+		defer func() { <-s.hashing }()
+		return fn()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (s *Server) cookie(value string, expires time.Time) *fiber.Cookie {
@@ -99,34 +161,22 @@ func (s *Server) handleLogout(c *fiber.Ctx) error {
 	return reply(c, http.StatusOK, message{"Logged out."})
 }
 
+// logout ends the session of the browser, if it has one, and takes its cookie.
 func (s *Server) logout(c *fiber.Ctx) error {
 	if token := c.Cookies(sessionCookie); token != "" {
+		user, err := s.sessionUser(c)
+		if err != nil && !errors.Is(err, errUnauthenticated) {
+			return err
+		}
 		if err := s.store.EndSession(c.UserContext(), models.Secret(token)); err != nil {
 			return err
+		}
+		if user.ID != 0 {
+			s.record(c.UserContext(), models.AuditEntry{BusinessID: user.BusinessID, Actor: caller{User: &user}.actor(), IP: s.source(c), Action: "user.logged_out", Object: objectOf(user)})
 		}
 	}
 	c.Cookie(s.cookie("", time.Unix(1, 0)))
 	return nil
-}
-
-func (s *Server) handleMe(c *fiber.Ctx, who caller) error {
-	b, err := s.store.Business(c.UserContext(), who.Business)
-	if err != nil {
-		return err
-	}
-	type business struct {
-		ID   int64  `json:"id"`
-		Name string `json:"name"`
-	}
-	me := struct {
-		User     *userJSON `json:"user"` // null for a key
-		Business business  `json:"business"`
-	}{Business: business{b.ID, b.Name}}
-	if who.User != nil {
-		u := userView(*who.User)
-		me.User = &u
-	}
-	return reply(c, http.StatusOK, me)
 }
 
 // message is the answer to a change that has nothing else to say.

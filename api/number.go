@@ -65,6 +65,7 @@ func (s *Server) handleNumberCreate(c *fiber.Ctx, who caller) error {
 	if n, err = s.store.CreateNumber(c.UserContext(), n); err != nil {
 		return err
 	}
+	noteOf(c.UserContext()).about("number", n.ID, n.Name)
 	s.refresh(c.UserContext())
 	return reply(c, http.StatusCreated, struct {
 		ID      int64  `json:"id"`

@@ -170,6 +170,7 @@ func (s *Server) connect(c *fiber.Ctx, who caller, operator bool, n models.Numbe
 	if err != nil {
 		return troubled(err)
 	}
+	noteOf(c.UserContext()).about("number", made.Number.ID, made.Number.Name).changedSecretly("token", "", how.token)
 	s.refresh(ctx)
 	status, said := http.StatusOK, "Number connected again."
 	if made.New {

@@ -54,6 +54,7 @@ func (s *Server) handleSecretGet(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
+	noteOf(c.UserContext()).about("webhook", id, w.Name)
 	return reply(c, http.StatusOK, s.secretView(w, ""))
 }
 
@@ -173,6 +174,7 @@ func (s *Server) finishRotation(ctx context.Context, businessID, id int64) (w mo
 func (s *Server) changeSecret(ctx context.Context, businessID, id int64, change func(*models.Webhook) error) (models.Webhook, error) {
 	w, err := s.store.UpdateWebhook(ctx, businessID, id, change)
 	if err == nil {
+		noteOf(ctx).about("webhook", id, w.Name)
 		s.refresh(ctx)
 	}
 	return w, err

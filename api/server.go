@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"runtime"
 	"strings"
@@ -78,6 +79,9 @@ type Options struct {
 	Ready func(ctx context.Context) error
 	// PublicURL is the address under which people reach this server, such as https://wabagate.example.com; may be empty.
 	PublicURL string
+	// TrustedProxies are reverse proxies in front of this server, whose X-Forwarded-For is believed; none: callers are whoever
+	// connects.
+	TrustedProxies []netip.Prefix
 	// MetricsToken opens /metrics as a Bearer token; empty leaves it open.
 	MetricsToken models.Secret
 	// SecureCookies sends the session over https only.
@@ -130,6 +134,8 @@ type Server struct {
 	monitor *monitor // nil: none
 	keys    *keyCache
 	logins  *limiter
+	tail    *tail
+	proxies []netip.Prefix
 	hashing chan struct{}
 	bins    *bins
 	// configuring keeps two requests of this process from making two webhooks of a number that has one.
@@ -161,9 +167,10 @@ func New(o Options) (*Server, error) {
 	s := &Server{store: o.Store, directory: o.Directory, courier: o.Courier, recorder: o.Recorder, queue: o.Queue, refuge: o.Refuge, guard: o.Guard, queues: o.Queues,
 		circuits: o.Circuits, ready: o.Ready, sending: o.Sending, lines: o.Lines, media: o.Media, replies: o.Replies, unreportedAfter: o.UnreportedAfter,
 		log: o.Log.With("component", "api"), now: o.Now, publicURL: strings.TrimSuffix(o.PublicURL, "/"), secure: o.SecureCookies,
-		registry: o.Registry, token: o.MetricsToken, keys: &keyCache{store: o.Store, now: o.Now}, logins: newLimiter(o.Now),
+		registry: o.Registry, token: o.MetricsToken, logins: newLimiter(o.Now), tail: &tail{}, proxies: o.TrustedProxies,
 		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},
 		streams: make(chan struct{}, maxStreams), waiting: make(chan struct{}, maxWaiting), closing: make(chan struct{})}
+	s.keys = &keyCache{store: o.Store, now: o.Now, used: s.noteKeyUse}
 	if s.publicURL != "" {
 		u, err := url.Parse(s.publicURL)
 		if err != nil || u.Host == "" {
@@ -208,6 +215,10 @@ func (s *Server) Register(app *fiber.App) {
 	s.registerBroadcasts(client)
 	s.registerKeys(client)
 	s.registerKeyRegeneration(client)
+	s.registerTeam(client)
+	s.registerInvitations(client)
+	s.registerMe(client)
+	s.registerAudit(client)
 	s.registerMediaSettings(client)
 
 	s.registerNumberAPI(app.Group("/v1"))
@@ -216,11 +227,12 @@ func (s *Server) Register(app *fiber.App) {
 	s.registerPages(app)
 }
 
-// Close ends live streams and the monitor's connections.
+// Close ends live streams and the monitor's connections, and waits for what is still being noted.
 func (s *Server) Close() error {
 	var err error
 	s.closeOnce.Do(func() {
 		close(s.closing)
+		s.tail.end()
 		if s.monitor != nil {
 			err = s.monitor.close()
 		}

@@ -75,6 +75,7 @@ func (s *Server) try(ctx context.Context, businessID, id int64, name string) (tr
 	if err != nil {
 		return trial{}, err
 	}
+	noteOf(ctx).about("webhook", id, w.Name)
 	// What the attempt may take is the webhook's affair and not that of ordinary requests.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trialTimeout)
 	defer cancel()

@@ -1,9 +1,7 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -25,15 +23,10 @@ func (s *Server) handleKeyRegenerate(c *fiber.Ctx, who caller) error {
 		return o.err
 	}
 	ctx := c.UserContext()
-	ks, err := s.store.APIKeys(ctx, who.Business)
+	old, err := s.ownKey(ctx, who.Business, id)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(ks, func(k models.APIKey) bool { return k.ID == id })
-	if i < 0 {
-		return fmt.Errorf("key %d: %w", id, models.ErrNotFound)
-	}
-	old := ks[i]
 	// The old one goes first: should anything fail after that, there is one key less and not one more.
 	if err := s.store.DeleteAPIKey(ctx, who.Business, id); err != nil {
 		return err
@@ -43,10 +36,11 @@ func (s *Server) handleKeyRegenerate(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	k, token, err := s.store.CreateAPIKey(ctx, who.Business, old.NumberID, old.Name)
+	k, token, err := s.store.AddAPIKey(ctx, models.APIKey{BusinessID: who.Business, NumberID: old.NumberID, Name: old.Name, CreatedBy: who.actor().Name})
 	if err != nil {
 		return err
 	}
+	noteOf(ctx).about("key", k.ID, k.Name).changed("id", id, k.ID)
 	said := "Key made anew. It is shown this once, and the one before has ended."
 	if removed {
 		said += " The number's webhook went with it: set it again with POST /v1/configs/webhook."

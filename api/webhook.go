@@ -181,6 +181,7 @@ func (s *Server) createWebhook(ctx context.Context, businessID int64, ch webhook
 	if w, err = s.store.CreateWebhook(ctx, w); err != nil {
 		return w, nil, err
 	}
+	noteOf(ctx).about("webhook", w.ID, w.Name).changed("url", nil, bareURL(w.URL))
 	s.refresh(ctx)
 	if !mustVerify(w) {
 		return w, nil, nil
@@ -266,21 +267,23 @@ func (s *Server) updateWebhook(ctx context.Context, businessID, id int64, ch web
 	if err := s.lookAround(ctx, w, ch); err != nil {
 		return w, nil, err
 	}
-	var ask, was bool
+	var ask bool
+	var was models.Webhook
 	w, err = s.store.UpdateWebhook(ctx, businessID, id, func(kept *models.Webhook) error {
 		before := *kept
 		if err := ch.apply(kept); err != nil {
 			return err
 		}
 		unproven(before, kept)
-		ask, was = asksAgain(before, *kept), before.Active
+		ask, was = asksAgain(before, *kept), before
 		return nil
 	})
 	if err != nil {
 		return w, nil, err
 	}
+	noteOf(ctx).webhook(was, w)
 	s.refresh(ctx)
-	if was && !w.Active {
+	if was.Active && !w.Active {
 		s.tellOff(ctx, w)
 	}
 	if !ask {
@@ -322,9 +325,14 @@ func (s *Server) handleWebhookDelete(c *fiber.Ctx, who caller) error {
 }
 
 func (s *Server) deleteWebhook(ctx context.Context, businessID, id int64) error {
+	w, err := s.store.Webhook(ctx, businessID, id)
+	if err != nil {
+		return err
+	}
 	if err := s.store.DeleteWebhook(ctx, businessID, id); err != nil {
 		return err
 	}
+	noteOf(ctx).about("webhook", id, w.Name).changed("url", bareURL(w.URL), nil)
 	s.refresh(ctx)
 	return nil
 }
