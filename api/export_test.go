@@ -18,3 +18,7 @@ func ApplyWebhook(w models.Webhook, body string) (string, error) {
 	b, _ := json.Marshal(webhookView(w))
 	return string(b), err
 }
+
+// PlaceOf and ActionOf name what a route is and does.
+func PlaceOf(route string) string          { return placeOf(route) }
+func ActionOf(method, place string) string { return actionOf(method, place) }

@@ -139,6 +139,7 @@ func (s *Server) catchUp(ctx context.Context, w models.Webhook) (models.Job, err
 	if err != nil {
 		return models.Job{}, jobRefused(err)
 	}
+	noteOf(ctx).about("webhook", w.ID, w.Name).changed("is_active", w.Active, true)
 	s.refresh(ctx)
 	return *job, nil
 }
@@ -148,6 +149,7 @@ func (s *Server) fromNow(ctx context.Context, w models.Webhook) (int64, error) {
 	if _, _, err := s.store.ResumeWebhook(ctx, w.BusinessID, w.ID, false); err != nil {
 		return 0, jobRefused(err)
 	}
+	noteOf(ctx).about("webhook", w.ID, w.Name).changed("is_active", w.Active, true)
 	s.refresh(ctx)
 	return s.store.SkipHeld(ctx, w.ID)
 }
