@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"wabagate/api/dashboard"
 	"wabagate/models"
 )
 
@@ -28,6 +29,8 @@ type caller struct {
 	User *models.User
 	// Key is the program's key; nil for a person.
 	Key *models.APIKey
+	// shell is what the pages of the person have around them; empty outside of pages.
+	shell dashboard.Shell
 }
 
 // handler is a handler that knows who is calling.

@@ -3,65 +3,15 @@ package api_test
 import (
 	"context"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"wabagate/models"
 )
-
-// browser starts the Chromium that WABAGATE_TEST_CHROMIUM names. Whatever the pages complain about fails the test.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path := os.Getenv("WABAGATE_TEST_CHROMIUM")
-	if path == "" {
-		t.Skip("WABAGATE_TEST_CHROMIUM names no browser")
-	}
-	limit, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-	t.Cleanup(cancel)
-	allocator, cancel := chromedp.NewExecAllocator(limit, append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.Headless,
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-background-networking", true), chromedp.WindowSize(1280, 900))...)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(cancel)
-	require.NoError(t, chromedp.Do(ctx))
-	complaints := collect(ctx)
-	t.Cleanup(func() { require.Empty(t, complaints(), "the browser complained") })
-	return ctx
-}
-
-// missing is a page that is not there, and is asked for all the same.
-const missing = "/webhooks/999999"
-
-// collect gathers what the browser logs: policy violations, missing files, failed scripts.
-func collect(ctx context.Context) func() []string {
-	var mu sync.Mutex
-	var texts []string
-	entries := chromedp.Events(ctx, cdplog.EntryAdded)
-	go func() {
-		for e, err := range entries {
-			if err != nil {
-				return
-			}
-			if strings.HasSuffix(e.Entry.URL, missing) {
-				continue
-			}
-			mu.Lock()
-			texts = append(texts, e.Entry.Text+" "+e.Entry.URL)
-			mu.Unlock()
-		}
-	}()
-	return func() []string { mu.Lock(); defer mu.Unlock(); return texts }
-}
 
 func logIn(t *testing.T, ctx context.Context, base string) {
 	t.Helper()
@@ -70,7 +20,7 @@ func logIn(t *testing.T, ctx context.Context, base string) {
 		chromedp.SendKeys(`input[name=email]`, "we@example.com"),
 		chromedp.SendKeys(`input[name=password]`, password),
 		chromedp.Click(`form[action="/login"] button`),
-		chromedp.WaitVisible(`header .brand`)))
+		chromedp.WaitVisible(`.side .brand`)))
 }
 
 func text(t *testing.T, ctx context.Context, selector string) string {
@@ -85,11 +35,12 @@ func TestInBrowser(t *testing.T) {
 	base := b.listen()
 	ctx := browser(t)
 	logIn(t, ctx, base)
-	require.Contains(t, text(t, ctx, "#main"), "No webhooks yet")
+	require.Contains(t, text(t, ctx, "#main"), "Four steps to your first event")
 
 	// A webhook that points at the inspector, made by hand.
 	require.NoError(t, chromedp.Do(ctx,
-		chromedp.Click(`a[href="/webhooks/new"]`),
+		chromedp.Click(`.nav a[href="/webhooks"]`),
+		chromedp.Click(`.empty a[href="/webhooks/new"]`),
 		chromedp.SendKeys(`input[name=name]`, "متجر 1"),
 		chromedp.Click(`button[data-fill=url]`),
 		chromedp.Click(`form.wide button.primary`),
@@ -138,18 +89,12 @@ func TestInBrowser(t *testing.T) {
 		chromedp.Click(`aside section:last-child summary`),
 		chromedp.Click(`form[action$="/delete"] button`),
 		chromedp.WaitVisible(`.empty a`), // of the list, which is empty again
-		chromedp.Click(`form.who button`),
+		chromedp.Click(`.side form.who button`),
 		chromedp.WaitVisible(`.gate`)))
 }
 
-// TestEveryPageFits opens every page, light, dark and on a phone, and leaves pictures for looking at in the directory that
-// WABAGATE_TEST_SCREENSHOTS names.
+// Every page, with names and messages of every kind in them.
 func TestEveryPageFits(t *testing.T) {
-	dir := os.Getenv("WABAGATE_TEST_SCREENSHOTS")
-	if dir == "" {
-		dir = t.TempDir()
-	}
-	require.NoError(t, os.MkdirAll(dir, 0o755))
 	b := setup(t)
 	base := b.listen()
 	inspector := b.create(base + "/inspect/demo")
@@ -191,40 +136,14 @@ func TestEveryPageFits(t *testing.T) {
 	_, _ = http.Post(base+"/inspect/demo", "application/json", strings.NewReader(`{"type":"note","text":"مرحبا، هل طلبي (1042) في الطريق؟","n":12.5,"ok":true,"list":[1,null]}`))
 
 	ctx := browser(t)
-	one := base + "/webhooks/" + decimal(busy.ID)
-	pages := []struct{ name, url, before string }{
-		{"login", base + "/login", ""}, {"webhooks", base + "/", ""}, {"new", base + "/webhooks/new", ""}, {"webhook", one, ""}, {"edit", one + "/edit", ""},
-		{"created", base + "/webhooks/" + decimal(inspector) + "?done=created", `document.querySelector("form.inline").requestSubmit()`},
-		{"off", base + "/webhooks/" + decimal(off.ID), ""}, {"catching", base + "/webhooks/" + decimal(catching.ID), ""}, {"unverified", base + "/webhooks/" + decimal(unverified.ID), ""}, {"delivery", base + "/deliveries/" + failed, ""}, {"inspector", base + "/inspect/demo", ""}, {"missing", base + missing, ""},
-	}
-	shoot := func(look string, width int64) {
-		for _, p := range pages {
-			if p.name != "login" && p.name == "webhooks" {
-				logIn(t, ctx, base)
-			}
-			require.NoError(t, chromedp.Do(ctx, chromedp.EmulateViewport(width, 900), media(look), chromedp.Navigate(p.url), chromedp.WaitVisible("#main")))
-			if p.before != "" {
-				_, _ = chromedp.Run(ctx, chromedp.Evaluate[any](p.before))
-				require.NoError(t, chromedp.Do(ctx, chromedp.WaitVisible(".trial")))
-			}
-			time.Sleep(300 * time.Millisecond)
-			overflow, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > innerWidth`))
-			require.NoError(t, err)
-			require.False(t, overflow, "%s is wider than %d", p.name, width)
-			picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(filepath.Join(dir, p.name+"-"+look+"-"+decimal(width)+".png"), picture, 0o600))
-		}
-		require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(base+"/"), chromedp.Click(`form.who button`), chromedp.WaitVisible(`.gate`)))
-	}
-	shoot("light", 1280)
-	shoot("dark", 1280)
-	shoot("light", 390)
-}
-
-func media(look string) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: look}}})
-		return err
-	})
+	visit(t, ctx, base, stop{name: "login", path: "/login?next=/webhooks/3"})
+	b.enter(ctx, base)
+	one := "/webhooks/" + decimal(busy.ID)
+	visit(t, ctx, base, stop{name: "guide", path: "/guide"}, stop{name: "webhooks", path: "/webhooks"}, stop{name: "new", path: "/webhooks/new"},
+		stop{name: "webhook", path: one}, stop{name: "edit", path: one + "/edit"},
+		stop{name: "created", path: "/webhooks/" + decimal(inspector) + "?done=created", do: `document.querySelector("form.inline").requestSubmit()`, ready: ".trial"},
+		stop{name: "off", path: "/webhooks/" + decimal(off.ID)}, stop{name: "catching", path: "/webhooks/" + decimal(catching.ID)},
+		stop{name: "unverified", path: "/webhooks/" + decimal(unverified.ID)}, stop{name: "delivery", path: "/deliveries/" + failed},
+		stop{name: "inspector", path: "/inspect/demo"}, stop{name: "missing", path: missing},
+		stop{name: "home", path: "/"}, stop{name: "menu", path: "/webhooks", do: `document.querySelector("details.menu").open = true`})
 }

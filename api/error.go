@@ -114,7 +114,7 @@ func ErrorHandler(log *slog.Logger) fiber.ErrorHandler {
 			c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 		}
 		if pagesErr == nil && wantsPage(c.Path(), c.Get(fiber.HeaderAccept)) {
-			return render(c, pages, e.Status, dashboard.Failure{Shell: dashboard.Shell{Title: strconv.Itoa(e.Status)}, Status: e.Status, Message: sentence(e)})
+			return render(c, pages, e.Status, dashboard.Failure{Shell: failureShell(c, strconv.Itoa(e.Status)), Status: e.Status, Message: sentence(e)})
 		}
 		return reply(c, e.Status, struct {
 			Error *Error   `json:"error"`

@@ -54,10 +54,10 @@ func (s *Server) pageInspector(c *fiber.Ctx, who caller) error {
 	if len(found) > 0 {
 		last = found[0].ID
 	}
-	view := dashboard.Inspector{Shell: shell(who, "Inspector"), Bin: b.name, URL: b.webhooks[0].URL,
+	view := dashboard.Inspector{Shell: shell(who, "Inspector"), Bin: b.name, URL: b.webhooks[0].URL, Above: []dashboard.Crumb{{Label: "Webhooks", Path: "/webhooks"}},
 		Stream: fmt.Sprintf("/inspect/%s/stream?after=%d", b.name, last)}
 	for _, w := range b.webhooks {
-		view.Webhooks = append(view.Webhooks, dashboard.Choice{Value: "/webhooks/" + strconv.FormatInt(w.ID, 10), Label: w.Name})
+		view.Above = append(view.Above, dashboard.Crumb{Label: w.Name, Path: "/webhooks/" + strconv.FormatInt(w.ID, 10)})
 	}
 	for _, i := range found {
 		view.Arrivals = append(view.Arrivals, arrivalView(i, b.webhooks, s.now()))

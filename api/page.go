@@ -22,8 +22,13 @@ func (s *Server) registerPages(app *fiber.App) {
 	app.Post("/login", s.fence, s.submitLogin)
 	app.Post("/logout", s.fence, s.submitLogout)
 
-	app.Get("/", s.page(s.pageWebhooks))
-	app.Get("/webhooks", func(c *fiber.Ctx) error { return c.Redirect("/", http.StatusFound) })
+	app.Post("/look", s.fence, s.submitLook)
+
+	app.Get("/", s.page(s.pageHome))
+	app.Get("/guide", s.page(s.pageGuide))
+	app.Post("/simulate", s.fence, s.page(s.submitSimulate))
+
+	app.Get("/webhooks", s.page(s.pageWebhooks))
 	app.Get("/webhooks/new", s.page(s.pageWebhookNew))
 	app.Post("/webhooks/new", s.fence, s.page(s.submitWebhookNew))
 	app.Get("/webhooks/:id<int>", s.page(s.pageWebhook))
@@ -49,6 +54,11 @@ func (s *Server) page(h handler) fiber.Handler {
 		if who.User == nil {
 			return errUnauthenticated // a key opens the API and no pages
 		}
+		var err error
+		if who.shell, err = s.shellOf(c, who); err != nil {
+			return err
+		}
+		c.Locals(shellLocal, who.shell)
 		return h(c, who)
 	})
 	return func(c *fiber.Ctx) error {
@@ -84,10 +94,6 @@ func render(c *fiber.Ctx, pages *dashboard.Pages, status int, v dashboard.View) 
 	return c.Status(status).Send(b.Bytes())
 }
 
-func shell(who caller, title string) dashboard.Shell {
-	return dashboard.Shell{Title: title, User: who.User.Email, Operator: who.User.IsOperator}
-}
-
 // notices are what a page can say after a redirect. The URL carries the key and never the text.
 var notices = map[string]string{
 	"updated":     "Changes saved.",
@@ -97,6 +103,7 @@ var notices = map[string]string{
 	"from-now":    "The webhook goes on from now; what was held is given up, and each can still be resent.",
 	"cancelled":   "Cancelled. What was handed out already is still delivered.",
 	"deleted":     "Webhook deleted.",
+	"simulated":   "A made-up customer has written to your number.",
 	"rotated":     "The signing secret is new. Update your receiver.",
 	"finished":    "The old secret has ended.",
 	"overlapping": "The signing secret is new, and the old one signs too until the overlap ends.",
@@ -132,7 +139,7 @@ func (s *Server) pageLogin(c *fiber.Ctx) error {
 	if _, err := s.sessionUser(c); err == nil {
 		return c.Redirect(next, http.StatusSeeOther)
 	}
-	return s.render(c, http.StatusOK, dashboard.Login{Shell: dashboard.Shell{Title: "Log in"}, Next: next})
+	return s.render(c, http.StatusOK, dashboard.Login{Shell: gateShell(c, "Log in"), Next: next})
 }
 
 func (s *Server) submitLogin(c *fiber.Ctx) error {
@@ -148,7 +155,7 @@ func (s *Server) submitLogin(c *fiber.Ctx) error {
 	if e.RetryAfter > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(e.RetryAfter.Seconds())+1))
 	}
-	return s.render(c, e.Status, dashboard.Login{Shell: dashboard.Shell{Title: "Log in"}, Next: next, Email: email, Error: sentence(e)})
+	return s.render(c, e.Status, dashboard.Login{Shell: gateShell(c, "Log in"), Next: next, Email: email, Error: sentence(e)})
 }
 
 func (s *Server) submitLogout(c *fiber.Ctx) error {

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -38,15 +40,29 @@ func (s *Server) pageDelivery(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	view := dashboard.Delivery{Shell: shell(who, d.Event.Type), Item: s.deliveryItem(withLast(d.DeliveryDetail)), WebhookID: d.Webhook.ID, WebhookName: d.Webhook.Name,
-		URL: d.Webhook.URL, Payload: string(d.Payload), CanResend: mayResend(d.Webhook, d.Row) == nil}
-	view.Notice = notices[c.Query("done")]
+	view := dashboard.Delivery{Shell: shell(who, d.Event.Type), Item: s.deliveryItem(withLast(d.DeliveryDetail)),
+		Above: []dashboard.Crumb{{Label: "Webhooks", Path: "/webhooks"}, {Label: d.Webhook.Name, Path: "/webhooks/" + strconv.FormatInt(d.Webhook.ID, 10)}},
+		URL:   d.Webhook.URL, Payload: string(d.Payload), CanResend: mayResend(d.Webhook, d.Row) == nil}
 	for i := len(d.Attempts) - 1; i >= 0; i-- { // newest first
-		a := d.Attempts[i]
-		view.Attempts = append(view.Attempts, dashboard.Attempt{N: a.N, Started: dashboard.NewWhen(a.StartedAt, s.now()), OK: a.Outcome == models.Delivered,
-			Status: a.Status, Reason: a.Reason, Latency: latencyText(a.Duration), Answer: a.Answer})
+		view.Attempts = append(view.Attempts, attemptStep(d.Attempts[i], i == len(d.Attempts)-1, s.now()))
 	}
 	return s.render(c, http.StatusOK, view)
+}
+
+// attemptStep shows an attempt, the newest with its answer unfolded.
+func attemptStep(a models.Attempt, newest bool, now time.Time) dashboard.Step {
+	step := dashboard.Step{Tone: "bad", Title: fmt.Sprintf("Attempt %d", a.N), At: dashboard.NewWhen(a.StartedAt, now), Code: a.Status, Answered: true,
+		Note: a.Reason, Latency: latencyText(a.Duration), DetailLabel: "Answer", Detail: a.Answer, Open: newest}
+	switch {
+	case a.Outcome == models.Delivered:
+		step.Tone = "good"
+	case a.Status == 0:
+		step.DetailLabel = "" // there was no answer, as the reason says
+	}
+	if step.Detail == "" && a.Status != 0 {
+		step.DetailLabel = "The answer had no body."
+	}
+	return step
 }
 
 func (s *Server) submitResend(c *fiber.Ctx, who caller) error {

@@ -21,7 +21,7 @@ import (
 )
 
 func (s *Server) pageWebhookNew(c *fiber.Ctx, who caller) error {
-	in := webhookForm{FormValues: dashboard.FormValues{Dialect: dialect.Default, SecretMode: secretGenerate}, events: []string{event.MessageReceived}}
+	in := webhookForm{FormValues: dashboard.FormValues{URL: strings.Clone(c.Query("url")), Dialect: dialect.Default, SecretMode: secretGenerate}, events: []string{event.MessageReceived}}
 	return s.showForm(c, who, 0, in, nil)
 }
 
@@ -154,8 +154,14 @@ func (s *Server) showForm(c *fiber.Ctx, who caller, id int64, in webhookForm, wr
 	if view.Numbers, err = s.numberChoices(c.UserContext(), who.Business, in.Number); err != nil {
 		return err
 	}
-	if id == 0 {
-		view.Inspector = s.freshInspector(c)
+	view.Above = []dashboard.Crumb{{Label: "Webhooks", Path: "/webhooks"}}
+	if id != 0 {
+		view.Above = append(view.Above, dashboard.Crumb{Label: in.Name, Path: fmt.Sprintf("/webhooks/%d", id)})
+		return s.render(c, status, view)
+	}
+	view.Inspector = s.freshInspector(c)
+	if s.reachesLoopback() {
+		view.Local = localReceiver
 	}
 	return s.render(c, status, view)
 }

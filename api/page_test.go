@@ -14,7 +14,7 @@ import (
 
 func TestPagesRender(t *testing.T) {
 	b := setup(t)
-	status, got := b.page("/")
+	status, got := b.page("/webhooks")
 	require.Equal(t, 200, status)
 	require.Contains(t, got, "No webhooks yet")
 
@@ -31,8 +31,10 @@ func TestPagesRender(t *testing.T) {
 	require.NoError(t, refresh(b))
 	one := "/webhooks/" + decimal(w.ID)
 	for path, want := range map[string][]string{
-		"/":                        {"&lt;script&gt;", "disabled", `href="/inspect/demo"`, "inspector"},
-		"/?done=deleted":           {"Webhook deleted."},
+		"/webhooks":                {"&lt;script&gt;", "disabled", `href="/inspect/demo"`, "inspector"},
+		"/webhooks?done=deleted":   {"Webhook deleted."},
+		"/":                        {"Getting started"},
+		"/guide":                   {"Create a webhook"},
 		"/webhooks/new":            {"message.received", "Use the built-in inspector", "http://example.com/inspect/", "Shop (&#43;15550100200)"},
 		one:                        {"answered 410 Gone", "Success rate", "0 %", "9 per second", "5s, 26h", "X-Key", "Shop", "retrying", "next "},
 		one + "?status=failed":     {delivery},
@@ -53,7 +55,7 @@ func TestPagesRender(t *testing.T) {
 			require.Contains(t, got, text, path)
 		}
 	}
-	for path, want := range map[string]int{"/webhooks/999": 404, "/deliveries/dlv_1_1": 404, "/deliveries/x": 404, "/inspect/none": 404, one + "?status=odd": 400, "/?cursor=x": 400, "/static/none": 404} {
+	for path, want := range map[string]int{"/webhooks/999": 404, "/deliveries/dlv_1_1": 404, "/deliveries/x": 404, "/inspect/none": 404, one + "?status=odd": 400, "/webhooks?cursor=x": 400, "/static/none": 404} {
 		status, got := b.page(path)
 		require.Equal(t, want, status, path)
 		require.Contains(t, got, "<!doctype html>", path)
@@ -82,7 +84,7 @@ func TestPageHeaders(t *testing.T) {
 		require.Equal(t, 200, status)
 		require.Contains(t, head.Get("Content-Type"), "javascript")
 		require.Contains(t, head.Get("Cache-Control"), "immutable")
-		require.Less(t, strings.Count(script, "\n"), 200)
+		require.Less(t, strings.Count(script, "\n"), 400)
 	}
 }
 
@@ -212,7 +214,7 @@ func TestWebhookButtons(t *testing.T) {
 
 	status, _, head = b.form(one+"/delete", "")
 	require.Equal(t, 303, status)
-	require.Equal(t, "/?done=deleted", head.Get("Location"))
+	require.Equal(t, "/webhooks?done=deleted", head.Get("Location"))
 	status, _ = b.page(one)
 	require.Equal(t, 404, status)
 }

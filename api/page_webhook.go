@@ -31,8 +31,7 @@ func (s *Server) pageWebhooks(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	view := dashboard.Webhooks{Shell: shell(who, "Webhooks"), Next: next}
-	view.Notice = notices[c.Query("done")]
+	view := dashboard.Webhooks{Shell: shell(who, "Webhooks"), Pager: pagerOf("/webhooks", nil, c.Query("cursor") != "", next)}
 	for _, w := range ws {
 		view.Items = append(view.Items, s.webhookItem(w))
 	}
@@ -83,16 +82,15 @@ func (s *Server) showWebhook(c *fiber.Ctx, who caller, t *trial) error {
 		view.Deliveries = append(view.Deliveries, s.deliveryItem(r))
 	}
 	if next != "" {
-		view.Next = deliveriesLink(w.ID, status, next)
+		view.Pager.Older = deliveriesLink(w.ID, status, next)
 	}
 	if f.Before > 0 {
-		view.Newest = deliveriesLink(w.ID, status, "")
+		view.Pager.Newest = deliveriesLink(w.ID, status, "")
 	}
 	for _, name := range []string{"", "succeeded", "failed", "retrying", "pending", "held"} {
-		view.Filters = append(view.Filters, dashboard.Choice{Value: deliveriesLink(w.ID, name, ""), Label: capital(name, "All"), Chosen: name == status})
+		view.Filters = append(view.Filters, dashboard.Tab{Path: deliveriesLink(w.ID, name, ""), Label: capital(name, "All"), Current: name == status})
 	}
 	view.Shell = shell(who, w.Name)
-	view.Notice = notices[c.Query("done")]
 	if c.Query("done") == "created" && s.now().Sub(w.CreatedAt) < 10*time.Minute {
 		view.Notice, view.Secret = "Webhook created.", w.Secret.Text()
 	}
@@ -155,22 +153,39 @@ func (s *Server) webhookPage(ctx context.Context, w models.Webhook) (dashboard.W
 	if err != nil {
 		return view, err
 	}
-	view.Stats = statsCards(w.ID, st)
+	view.Hours, view.Cards = statsHours, statsCards(w.ID, st)
+	view.Delete = dashboard.Danger{Summary: "Delete webhook…", Text: "Deliveries stop and their history is removed. This cannot be undone.",
+		Button: "Delete this webhook", Action: fmt.Sprintf("/webhooks/%d/delete", w.ID)}
 	return view, nil
 }
 
-func statsCards(id int64, st models.Stats) dashboard.Stats {
-	cards := dashboard.Stats{Hours: statsHours, Total: grouped(st.Total), Successful: grouped(st.Succeeded), Failed: grouped(st.Failed), Waiting: grouped(st.Pending + st.Held),
-		Rate: "–", P50: latencyText(st.P50), P95: latencyText(st.P95),
-		SuccessfulLink: deliveriesLink(id, "succeeded", ""), FailedLink: deliveriesLink(id, "failed", ""), WaitingLink: deliveriesLink(id, "pending", "")}
+func statsCards(id int64, st models.Stats) []dashboard.Stat {
+	waiting := deliveriesLink(id, "pending", "")
 	if st.Pending == 0 && st.Held > 0 {
-		cards.WaitingLink = deliveriesLink(id, "held", "")
+		waiting = deliveriesLink(id, "held", "")
 	}
-	if rate, ok := successRate(st); ok {
-		cards.HasRate, cards.Share = true, 100*rate
-		cards.Rate = strings.TrimSuffix(fmt.Sprintf("%.1f", 100*rate), ".0") + " %"
+	return []dashboard.Stat{
+		{Label: "Total", Value: grouped(st.Total)},
+		{Label: "Successful", Value: grouped(st.Succeeded), Path: deliveriesLink(id, "succeeded", "")},
+		{Label: "Failed", Value: grouped(st.Failed), Path: deliveriesLink(id, "failed", ""), Bad: st.Failed > 0},
+		{Label: "Waiting", Value: grouped(st.Pending + st.Held), Path: waiting},
+		rateCard(st),
+		{Label: "Latency p95", Value: latencyText(st.P95), Note: "p50 " + latencyText(st.P50)},
 	}
-	return cards
+}
+
+// rateCard is the share of deliveries that succeeded; a dash before the first is through.
+func rateCard(st models.Stats) dashboard.Stat {
+	rate, ok := successRate(st)
+	if !ok {
+		return dashboard.Stat{Label: "Success rate", Value: "–"}
+	}
+	return dashboard.Stat{Label: "Success rate", Value: percentText(rate), Meter: true, Share: 100 * rate}
+}
+
+// percentText writes a share of 0 to 1.
+func percentText(share float64) string {
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", 100*share), ".0") + " %"
 }
 
 func deliveriesLink(id int64, status, cursor string) string {
@@ -397,5 +412,5 @@ func (s *Server) submitWebhookDelete(c *fiber.Ctx, who caller) error {
 	if err := s.deleteWebhook(c.UserContext(), who.Business, id); err != nil {
 		return err
 	}
-	return back(c, "/", "deleted")
+	return back(c, "/webhooks", "deleted")
 }

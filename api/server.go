@@ -68,6 +68,8 @@ type Options struct {
 	UnreportedAfter time.Duration
 	// Replies tries out how numbers answer by themselves; nil: its route answers 501.
 	Replies Replies
+	// Simulator plays customers for people who try the dashboard out; nil: its button is not there.
+	Simulator Simulator
 	// Queues and Circuits are shown to operators and owners; nil leaves what they know out.
 	Queues   Queues
 	Circuits Circuits
@@ -112,10 +114,11 @@ type Server struct {
 	queue     Enqueuer
 	refuge    Refuge // nil: none
 	guard     *deliver.Guard
-	sending   Sending // nil: none
-	lines     Lines   // nil: none
-	media     Media   // nil: none
-	replies   Replies // nil: none
+	sending   Sending   // nil: none
+	lines     Lines     // nil: none
+	media     Media     // nil: none
+	replies   Replies   // nil: none
+	simulator Simulator // nil: none
 	queues    Queues
 	circuits  Circuits
 	ready     func(ctx context.Context) error
@@ -165,7 +168,7 @@ func New(o Options) (*Server, error) {
 		o.UnreportedAfter = 15 * time.Minute
 	}
 	s := &Server{store: o.Store, directory: o.Directory, courier: o.Courier, recorder: o.Recorder, queue: o.Queue, refuge: o.Refuge, guard: o.Guard, queues: o.Queues,
-		circuits: o.Circuits, ready: o.Ready, sending: o.Sending, lines: o.Lines, media: o.Media, replies: o.Replies, unreportedAfter: o.UnreportedAfter,
+		circuits: o.Circuits, ready: o.Ready, sending: o.Sending, lines: o.Lines, media: o.Media, replies: o.Replies, simulator: o.Simulator, unreportedAfter: o.UnreportedAfter,
 		log: o.Log.With("component", "api"), now: o.Now, publicURL: strings.TrimSuffix(o.PublicURL, "/"), secure: o.SecureCookies,
 		registry: o.Registry, token: o.MetricsToken, logins: newLimiter(o.Now), tail: &tail{}, proxies: o.TrustedProxies,
 		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},

@@ -184,7 +184,7 @@ func TestVerificationOnPages(t *testing.T) {
 	require.Contains(t, got, "Not verified: gets nothing until its receiver answers the challenge.")
 	require.Contains(t, html.UnescapeString(got), "The"+strings.TrimPrefix(unanswered, "the")+".")
 	require.Contains(t, got, ">Verify again</button>")
-	_, got = b.page("/")
+	_, got = b.page("/webhooks")
 	require.Contains(t, got, ">not verified</span>")
 
 	status, _, head = b.form("/webhooks/1/verify", "")
@@ -198,6 +198,6 @@ func TestVerificationOnPages(t *testing.T) {
 	require.NotContains(t, got, "Verify again")
 	status, _, _ = b.call("POST", "/webhooks/1/verify", "", "Cookie", b.theirUser)
 	require.Equal(t, 404, status)
-	_, got = b.page("/")
+	_, got = b.page("/webhooks")
 	require.NotContains(t, got, "not verified")
 }

@@ -239,7 +239,7 @@ func TestListsShowNoSecret(t *testing.T) {
 			require.NotContains(t, got, hidden, path)
 		}
 	}
-	for _, path := range []string{"/", "/webhooks/" + decimal(w.ID), "/webhooks/" + decimal(w.ID) + "/edit", "/webhooks/" + decimal(w.ID) + "?done=created"} {
+	for _, path := range []string{"/", "/webhooks", "/webhooks/" + decimal(w.ID), "/webhooks/" + decimal(w.ID) + "/edit", "/webhooks/" + decimal(w.ID) + "?done=created"} {
 		b.clock.advance(time.Hour)
 		status, got := b.page(path)
 		require.Equal(t, 200, status, path)

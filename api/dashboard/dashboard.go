@@ -3,6 +3,36 @@
 //
 // It knows nothing of requests, rows or rights. Every text in a view may come from a stranger: html/template escapes it,
 // and templates give text that people wrote dir="auto", because its language is theirs.
+//
+// A page is a view that embeds [Shell], a template that defines "content", and a line in [Views]. What pages are put
+// together from, each with a line of use:
+//
+//	{{template "crumbs" .Above}}        pages above this one: []Crumb
+//	<div class="head">                  the page's head: <div class="grow"><h1>…</h1></div><div class="actions">buttons</div>
+//	{{template "tabs" .Tabs}}           views of one thing, or values of a filter: []Tab
+//	{{template "stats" .Cards}}         tiles with numbers: []Stat
+//	<div class="card table"><table class="cards">
+//	                                    rows that are cards on a phone: <td data-label="Status">, <td class="lead"> for the name
+//	<form class="search">               a bar of filters, by GET; class="most" for the widest field
+//	{{template "pager" .Pager}}         Newest and Older: Pager
+//	{{template "status" .Status}}       a delivery's status; {{template "badge" .Badge}} any other word in a colour: Badge
+//	{{template "code" .Code}}           an HTTP status; 0 is no answer
+//	{{template "when" .At}}             a moment, told as its age: When
+//	<div class="card empty">            nothing here: h2, p class="dim", a class="button primary"
+//	<p class="banner wait">             what wants to be known: wait, bad, info, or good news without one
+//	<dl class="pairs"><div><dt><dd>     keys and values; <ul class="lines"> lines with class="grow" and class="end"
+//	{{template "json" .Text}}           a body, pretty or raw, with a copy button; {{template "command" .Text}} a shell command
+//	{{template "field" .Field}}         a labelled input, textarea or select with hint and error: Field
+//	{{template "danger" .Danger}}       what cannot be undone, behind a disclosure and maybe a typed word: Danger
+//	{{template "progress" .Progress}}   how far something is: Progress
+//	<div id="x" data-refresh="/path">   kept up to date from the element of the same id at /path; data-every="2" seconds
+//	{{template "chart" .Chart}}         bars over time with a table beside them: NewChart; {{template "spark" .Spark}}: NewSpark
+//	{{template "steps" .Steps}}         what happened, on a line of time: []Step
+//	{{template "bubble" .Bubble}}       a message, inside <div class="thread">: Bubble
+//
+// Text of strangers gets <bdi> or dir="auto", and class="clip" (two lines; clip one, clip six) where there is no room;
+// addresses, ids, numbers and code get dir="ltr". There are no style attributes and no inline scripts: the policy forbids
+// them. Styles and scripts in static/app are joined into one file of each kind; a script's names are its own.
 package dashboard
 
 import (
@@ -15,10 +45,11 @@ import (
 	"io/fs"
 	"mime"
 	"path"
+	"slices"
 	"strings"
 )
 
-//go:embed template/*.html static/*
+//go:embed template/*.html static/*.svg static/app/*
 var files embed.FS
 
 // Policy is the Content-Security-Policy of every page: its own script and style, and nobody frames it.
@@ -29,6 +60,11 @@ const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 type View interface {
 	// template is the file of the page.
 	template() string
+}
+
+// Views has one of each page, empty.
+func Views() []View {
+	return []View{Login{}, Failure{}, Home{}, Guide{}, Webhooks{}, WebhookForm{}, Webhook{}, Delivery{}, Inspector{}}
 }
 
 // Asset is a file that pages refer to.
@@ -55,7 +91,7 @@ func New() (*Pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dashboard: %w", err)
 	}
-	for _, v := range []View{Login{}, Webhooks{}, WebhookForm{}, Webhook{}, Delivery{}, Inspector{}, Failure{}} {
+	for _, v := range Views() {
 		name := v.template()
 		page, err := shared.Clone()
 		if err == nil {
@@ -69,18 +105,33 @@ func New() (*Pages, error) {
 	return p, nil
 }
 
+// loadAssets reads the files that pages refer to: those in static as they are, and those in static/app joined into one
+// app.css and one app.js. Each script is in braces, so that its names are its own.
 func (p *Pages) loadAssets() error {
-	entries, err := fs.ReadDir(files, "static")
+	contents := map[string][]byte{"app.js": []byte("\"use strict\";\n")}
+	err := fs.WalkDir(files, "static", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		content, err := files.ReadFile(name)
+		switch {
+		case err != nil:
+			return err
+		case path.Ext(name) == ".js":
+			contents["app.js"] = slices.Concat(contents["app.js"], []byte("{\n"), content, []byte("}\n"))
+		case path.Ext(name) == ".css":
+			contents["app.css"] = append(contents["app.css"], content...)
+		default:
+			contents[path.Base(name)] = content
+		}
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("dashboard: %w", err)
 	}
-	for _, e := range entries {
-		content, err := files.ReadFile("static/" + e.Name())
-		if err != nil {
-			return fmt.Errorf("dashboard: %w", err)
-		}
+	for name, content := range contents {
 		sum := sha256.Sum256(content)
-		p.assets[e.Name()] = Asset{Type: mime.TypeByExtension(path.Ext(e.Name())), Content: content, Version: hex.EncodeToString(sum[:6])}
+		p.assets[name] = Asset{Type: mime.TypeByExtension(path.Ext(name)), Content: content, Version: hex.EncodeToString(sum[:6])}
 	}
 	return nil
 }
@@ -109,8 +160,10 @@ func (p *Pages) RenderArrival(w io.Writer, a Arrival) error {
 
 func (p *Pages) functions() template.FuncMap {
 	return template.FuncMap{
-		"asset":  func(name string) string { return "/static/" + name + "?v=" + p.assets[name].Version },
-		"pretty": Pretty,
-		"join":   strings.Join,
+		"asset":    func(name string) string { return "/static/" + name + "?v=" + p.assets[name].Version },
+		"pretty":   Pretty,
+		"join":     strings.Join,
+		"sections": Sections,
+		"icon":     icon,
 	}
 }

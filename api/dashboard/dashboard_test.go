@@ -16,7 +16,7 @@ import (
 func TestEveryPageRendersEmpty(t *testing.T) {
 	p, err := dashboard.New()
 	require.NoError(t, err)
-	for _, v := range []dashboard.View{dashboard.Login{}, dashboard.Webhooks{}, dashboard.WebhookForm{}, dashboard.Webhook{}, dashboard.Delivery{}, dashboard.Inspector{}, dashboard.Failure{}} {
+	for _, v := range dashboard.Views() {
 		var b strings.Builder
 		require.NoError(t, p.Render(&b, v))
 		require.Contains(t, b.String(), "</html>")

@@ -6,16 +6,6 @@ import (
 	"time"
 )
 
-// Shell is what every page has around it.
-type Shell struct {
-	Title string
-	// User is who is logged in; empty for nobody, and then there is no navigation.
-	User     string
-	Operator bool
-	// Notice says what has just been done.
-	Notice string
-}
-
 // When is a moment and how long ago it is.
 type When struct {
 	At  time.Time
@@ -53,12 +43,19 @@ type Login struct {
 	Next, Email, Error string
 }
 
+// Fields are what is asked for. The cursor is where the next word goes.
+func (l Login) Fields() []Field {
+	return []Field{
+		{Name: "email", Label: "Email", Type: "email", Value: l.Email, Complete: "username", Required: true, Focus: l.Email == ""},
+		{Name: "password", Label: "Password", Type: "password", Complete: "current-password", Required: true, Focus: l.Email != ""},
+	}
+}
+
 // Webhooks lists a business's webhooks.
 type Webhooks struct {
 	Shell
 	Items []WebhookItem
-	// Next is the cursor of the next page; empty on the last.
-	Next string
+	Pager Pager
 }
 
 // WebhookItem is one line of the list.
@@ -91,6 +88,8 @@ type WebhookForm struct {
 	Orderings    []Choice
 	AuthTypes    []Choice
 	Inspector    string // an address of the built-in inspector to try with; empty when unknown
+	Local        string // an address of this machine to try with; empty where webhooks may not reach it
+	Above        []Crumb
 }
 
 // Wrong is the error of a field, empty for the others.
@@ -175,23 +174,14 @@ type Webhook struct {
 	SignsOnce string
 	// Secret is shown right after it was made; empty otherwise.
 	Secret     string
-	Stats      Stats
+	Hours      int // that the cards are about
+	Cards      []Stat
 	Samples    []EventGroup
 	Trial      *Trial
-	Filters    []Choice // by status; Value is the link
+	Delete     Danger
+	Filters    []Tab // by status
 	Deliveries []DeliveryItem
-	Next       string // link to the next page; empty on the last
-	Newest     string // link to the first page; empty on it
-}
-
-// Stats are the cards above the list.
-type Stats struct {
-	Hours                                   int
-	Total, Successful, Failed, Waiting      string
-	Rate, P50, P95                          string
-	Share                                   float64 // of successes, 0 to 100
-	HasRate                                 bool
-	FailedLink, WaitingLink, SuccessfulLink string
+	Pager      Pager
 }
 
 // Trial is a sample that has just been sent.
@@ -218,32 +208,20 @@ type DeliveryItem struct {
 // Delivery shows one delivery with every attempt.
 type Delivery struct {
 	Shell
-	Item        DeliveryItem
-	WebhookID   int64
-	WebhookName string
-	URL         string
-	Payload     string
-	CanResend   bool
-	Attempts    []Attempt
-}
-
-// Attempt is one request and what came back.
-type Attempt struct {
-	N       int
-	Started When
-	OK      bool
-	Status  int
-	Reason  string
-	Latency string
-	Answer  string
+	Item      DeliveryItem
+	Above     []Crumb
+	URL       string
+	Payload   string
+	CanResend bool
+	Attempts  []Step // newest first
 }
 
 // Inspector shows what arrives at a bin.
 type Inspector struct {
 	Shell
 	Bin, URL string
-	Webhooks []Choice // that point here
-	Stream   string   // where more comes from
+	Above    []Crumb // the webhooks that point here
+	Stream   string  // where more comes from
 	Arrivals []Arrival
 }
 
@@ -276,6 +254,8 @@ type Failure struct {
 }
 
 func (Login) template() string       { return "login.html" }
+func (Home) template() string        { return "home.html" }
+func (Guide) template() string       { return "guide.html" }
 func (Webhooks) template() string    { return "webhooks.html" }
 func (WebhookForm) template() string { return "webhook_form.html" }
 func (Webhook) template() string     { return "webhook.html" }

@@ -1,6 +1,4 @@
-// The little that pages cannot do without a script: copying, revealing, tabs, the age of times, and the live inspector.
-"use strict";
-
+// The little that every page cannot do without a script: copying, revealing, tabs, and the age of times.
 const flash = (button, text) => {
   const before = button.textContent;
   button.textContent = text;
@@ -12,7 +10,7 @@ const copy = async (button, text) => {
     await navigator.clipboard.writeText(text);
     flash(button, "Copied");
   } catch {
-    flash(button, "Select and copy by hand");
+    flash(button, "Select and copy it");
   }
 };
 
@@ -44,8 +42,8 @@ document.addEventListener("click", (e) => {
 
 // A form that is under way is not sent twice.
 document.addEventListener("submit", (e) => {
-  const b = e.target.querySelector("button:not([type=button])");
-  if (b) setTimeout(() => { b.disabled = true; });
+  const b = e.submitter;
+  if (b && e.target.method === "post") setTimeout(() => { b.disabled = true; });
 });
 addEventListener("pageshow", () => { for (const b of document.querySelectorAll("form button:disabled")) b.disabled = false; });
 
@@ -69,22 +67,15 @@ const refreshTimes = () => {
 };
 refreshTimes();
 setInterval(refreshTimes, 1000);
+document.addEventListener("fresh", refreshTimes); // somebody has added to the page
 
-// The inspector. EventSource comes back by itself and says what it saw last.
-const arrivals = document.getElementById("arrivals");
-if (arrivals) {
-  const live = document.querySelector("[data-live]");
-  const state = (look, text) => { live.className = `live ${look}`; live.textContent = text; };
-  const shown = 200;
-  const source = new EventSource(arrivals.dataset.stream);
-  source.onopen = () => state("on", "live");
-  source.onerror = () => (source.readyState === EventSource.CLOSED ? state("ended", "ended; reload the page") : state("", "connecting"));
-  source.addEventListener("arrival", (e) => {
-    if (arrivals.querySelector(`[data-arrival="${e.lastEventId}"]`)) return;
-    document.querySelector("[data-waiting]").hidden = true;
-    arrivals.insertAdjacentHTML("afterbegin", e.data);
-    arrivals.firstElementChild.classList.add("fresh");
-    while (arrivals.childElementCount > shown) arrivals.lastElementChild.remove();
-    refreshTimes();
+// The menu of narrow pages closes with Escape, and when somebody goes elsewhere.
+const menu = document.querySelector("details.menu");
+if (menu) {
+  menu.addEventListener("keydown", (e) => {
+    if (e.key !== "Escape") return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
   });
+  document.addEventListener("click", (e) => { if (!menu.contains(e.target)) menu.open = false; });
 }

@@ -1,0 +1,80 @@
+package dashboard
+
+// Home is the first page: the guide while nothing has arrived, then what matters now.
+type Home struct {
+	Shell
+	// Guide is nil once an event has arrived.
+	Guide *FirstRun
+	Cards []Stat
+	Chart Chart
+	// Troubled are the webhooks and numbers that want somebody to look at them.
+	Troubled []Trouble
+	Webhooks []HomeWebhook
+	Events   []HomeEvent
+}
+
+// HomeWebhook is a webhook on the first page.
+type HomeWebhook struct {
+	Item WebhookItem
+	// Total, Failed and Rate are those of the last 24 hours.
+	Total, Failed, Rate string
+}
+
+// HomeEvent is an event that has just happened.
+type HomeEvent struct {
+	ID, Type, About string
+	At              When
+}
+
+// Trouble is what is wrong with one thing, and where it is mended.
+type Trouble struct {
+	Badge      Badge
+	Name, Path string
+	Text       string
+}
+
+// Guide is the first run by itself, for who comes back to it.
+type Guide struct {
+	Shell
+	FirstRun FirstRun
+}
+
+// FirstRun is the state of the way from nothing to an event that was seen to arrive.
+type FirstRun struct {
+	// Number is the number that events come from; empty: none is connected. More says that there are others.
+	Number string
+	More   bool
+	// Simulated says that customers can be played here, and Command how to play many from a shell.
+	Simulated bool
+	Command   string
+	// Webhook is the newest webhook; nil: there is none. Own is one that does not point at the inspector.
+	Webhook, Own *WebhookItem
+	// Inspector is a path where deliveries can be watched; empty: no webhook points there.
+	Inspector string
+	// Loopback says that webhooks may post to this machine, whose Address this server's is.
+	Loopback bool
+	Address  string
+	// Event is the newest that arrived and Delivered the newest delivery of it; nil: none yet.
+	Event     *HomeEvent
+	Delivered *DeliveryItem
+}
+
+// HasNumber, HasWebhook, HasEvent and Seen are the steps that are done.
+func (f FirstRun) HasNumber() bool  { return f.Number != "" }
+func (f FirstRun) HasWebhook() bool { return f.Webhook != nil }
+func (f FirstRun) HasEvent() bool   { return f.Event != nil }
+func (f FirstRun) Seen() bool       { return f.Delivered != nil && f.Delivered.Status == "succeeded" }
+
+// Step is how a step stands: done, now for the first that is not done, or empty.
+func (f FirstRun) Step(n int) string {
+	done := []bool{f.HasNumber(), f.HasWebhook(), f.HasEvent(), f.Seen()}
+	for i, d := range done[:n-1] {
+		if !d && !done[n-1] && i < n-1 {
+			return ""
+		}
+	}
+	if done[n-1] {
+		return "done"
+	}
+	return "now"
+}
