@@ -39,10 +39,10 @@ func TestInBrowser(t *testing.T) {
 
 	// A webhook that points at the inspector, made by hand.
 	require.NoError(t, chromedp.Do(ctx,
-		chromedp.Click(`.nav a[href="/webhooks"]`),
+		chromedp.Click(`.side a[href="/webhooks"]`),
 		chromedp.Click(`.empty a[href="/webhooks/new"]`),
 		chromedp.SendKeys(`input[name=name]`, "متجر 1"),
-		chromedp.Click(`button[data-fill=url]`),
+		chromedp.Click(`button[data-value*="/inspect/"]`),
 		chromedp.Click(`form.wide button.primary`),
 		chromedp.WaitVisible(`#fresh-secret`)))
 	secret := text(t, ctx, "#fresh-secret")
@@ -91,6 +91,31 @@ func TestInBrowser(t *testing.T) {
 		chromedp.WaitVisible(`.empty a`), // of the list, which is empty again
 		chromedp.Click(`.side form.who button`),
 		chromedp.WaitVisible(`.gate`)))
+}
+
+// The guide ticks its steps off while somebody looks at it, and disturbs nothing that is unfolded or has the focus.
+func TestGuideInBrowser(t *testing.T) {
+	b := setup(t)
+	base := b.listen()
+	ctx := browser(t)
+	b.enter(ctx, base)
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(base+"/"), chromedp.WaitVisible(`.guide > li:nth-child(2).now`),
+		chromedp.Click(`.guide summary`), chromedp.WaitVisible(`.guide details[open] .command`)))
+	w := b.webhook(func(w *models.Webhook) { w.Name = "متجر" })
+	require.NoError(t, chromedp.Do(ctx, chromedp.WaitVisible(`.guide > li:nth-child(2).done`), chromedp.WaitVisible(`.guide > li:nth-child(3).now`)))
+	kept, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.activeElement.matches(".guide details[open] > summary")`))
+	require.NoError(t, err)
+	require.True(t, kept, "what was unfolded is, and has the focus")
+	b.delivery(w, "message.received", models.Succeeded, delivered)
+	require.NoError(t, chromedp.Do(ctx, chromedp.WaitVisible(`.guide > li:nth-child(4).done`)))
+	require.Contains(t, text(t, ctx, ".guide"), "Everything works.")
+
+	// The choice of a look stays, and the menu of a phone opens by keyboard and closes with Escape.
+	require.NoError(t, chromedp.Do(ctx, chromedp.Click(`.side button[value=dark]`), chromedp.WaitVisible(`html[data-theme=dark] .side`),
+		chromedp.Click(`.side button[value=rtl]`), chromedp.WaitVisible(`html[dir=rtl][data-theme=dark] .side`),
+		chromedp.EmulateViewport(390, 800), chromedp.Navigate(base+"/webhooks"), chromedp.WaitVisible(`html[dir=rtl] .top`),
+		chromedp.Focus(`.menu > summary`), chromedp.KeyEvent("\r"), chromedp.WaitVisible(`.menu[open] .nav [aria-current]`),
+		chromedp.KeyEvent("\u001b"), chromedp.WaitNotVisible(`.menu .nav`)))
 }
 
 // Every page, with names and messages of every kind in them.

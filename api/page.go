@@ -193,6 +193,14 @@ func grouped(n int64) string {
 	return text
 }
 
+// plural counts something in words.
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return grouped(n) + " " + many
+}
+
 // latencyText writes how long a request took; nothing was measured when it took nothing.
 func latencyText(d time.Duration) string {
 	switch {

@@ -48,7 +48,7 @@ func (s *Server) pageGuide(c *fiber.Ctx, who caller) error {
 // firstRun finds out how far the business is on its way to an event that was seen to arrive. newest are its newest events.
 func (s *Server) firstRun(c *fiber.Ctx, who caller, newest []models.Event) (dashboard.FirstRun, error) {
 	ctx := c.UserContext()
-	f := dashboard.FirstRun{Loopback: s.reachesLoopback(), Address: s.base(c)}
+	f := dashboard.FirstRun{Loopback: s.reachesLoopback()}
 	ns, err := s.store.Numbers(ctx, who.Business)
 	if err != nil {
 		return f, err
@@ -56,8 +56,7 @@ func (s *Server) firstRun(c *fiber.Ctx, who caller, newest []models.Event) (dash
 	if len(ns) > 0 {
 		f.Number, f.More = numberText(ns[0]), len(ns) > 1
 		if s.simulator != nil {
-			f.Command = s.simulator.Command(ns[0], f.Address)
-			f.Simulated = f.Command != ""
+			f.Command = s.simulator.Command(ns[0], s.base(c))
 		}
 	}
 	if len(newest) > 0 {

@@ -66,7 +66,7 @@ func (s *Server) homeOverview(ctx context.Context, businessID int64, view *dashb
 		}
 		sum.Total, sum.Succeeded, sum.Failed = sum.Total+st.Total, sum.Succeeded+st.Succeeded, sum.Failed+st.Failed
 		sum.Pending, sum.Held, sum.P95 = sum.Pending+st.Pending, sum.Held+st.Held, max(sum.P95, st.P95)
-		item := dashboard.HomeWebhook{Item: s.webhookItem(w), Total: grouped(st.Total), Failed: grouped(st.Failed), Rate: rateCard(st).Value}
+		item := dashboard.HomeWebhook{Item: s.webhookItem(w), Total: plural(st.Total, "delivery", "deliveries"), Failed: grouped(st.Failed), Rate: rateCard(st).Value}
 		if trouble, ok := webhookTrouble(item.Item, st); ok {
 			view.Troubled = append(view.Troubled, trouble)
 		}
@@ -91,7 +91,7 @@ func webhookTrouble(w dashboard.WebhookItem, st models.Stats) (dashboard.Trouble
 	case w.FailCount > 0:
 		t.Badge, t.Text = dashboard.Badge{Tone: "bad", Text: "failing"}, grouped(w.FailCount)+" failed in a row"
 	case !w.Active && st.Held > 0:
-		t.Badge, t.Text = dashboard.Badge{Tone: "wait", Text: "off"}, grouped(st.Held)+" deliveries are held"
+		t.Badge, t.Text = dashboard.Badge{Tone: "wait", Text: "off"}, plural(st.Held, "delivery is", "deliveries are")+" held"
 	default:
 		return t, false
 	}

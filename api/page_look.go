@@ -59,10 +59,8 @@ func sectionOf(path string) string {
 	switch first {
 	case "", "guide":
 		return "home"
-	case "inspect":
+	case "inspect", "deliveries":
 		return "webhooks"
-	case "deliveries", "timeline":
-		return "messages"
 	}
 	for _, sec := range dashboard.Sections() {
 		if strings.Trim(sec.Path, "/") == first {

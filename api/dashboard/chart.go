@@ -50,27 +50,54 @@ func NewChart(title string, what [3]string, bars []Bar) Chart {
 	}
 	c.Peak = strconv.FormatInt(peak, 10)
 	for i, b := range bars {
-		x, bottom := i*(barWidth+barGap), float64(chartHeight)
+		x := strconv.Itoa(i * (barWidth + barGap))
 		if b.Total() == 0 {
-			c.Rects = append(c.Rects, Rect{"none", strconv.Itoa(x), strconv.Itoa(chartHeight - 1), strconv.Itoa(barWidth), "1"})
+			c.Rects = append(c.Rects, Rect{"none", x, strconv.Itoa(chartHeight - 1), strconv.Itoa(barWidth), "1"})
 			continue
 		}
-		for _, part := range []struct {
-			class string
-			n     int64
-		}{{"ok", b.Succeeded}, {"open", b.Open}, {"no", b.Failed}} {
-			if part.n == 0 {
-				continue
-			}
-			h := math.Min(math.Max(float64(part.n)*chartHeight/float64(peak), 1.5), bottom)
-			bottom -= h
-			c.Rects = append(c.Rects, Rect{part.class, strconv.Itoa(x), short(bottom), strconv.Itoa(barWidth), short(h)})
+		bottom := float64(chartHeight)
+		for _, p := range b.pieces(peak) {
+			bottom -= p.height
+			c.Rects = append(c.Rects, Rect{p.class, x, short(bottom), strconv.Itoa(barWidth), short(p.height)})
 		}
 	}
 	if len(bars) > 0 {
 		c.First, c.Last = bars[0].Label, bars[len(bars)-1].Label
 	}
 	return c
+}
+
+// piece is one colour of a bar.
+type piece struct {
+	class  string
+	height float64
+}
+
+// thinnest is the least height of what is not nothing.
+const thinnest = 1.5
+
+// pieces are the colours of a bar from below, where peak fills the height. What small ones get in excess, the largest gives.
+func (b Bar) pieces(peak int64) []piece {
+	var ps []piece
+	largest, excess := 0, 0.0
+	for _, part := range []struct {
+		class string
+		n     int64
+	}{{"ok", b.Succeeded}, {"open", b.Open}, {"no", b.Failed}} {
+		if part.n == 0 {
+			continue
+		}
+		exact := float64(part.n) * chartHeight / float64(peak)
+		ps = append(ps, piece{part.class, math.Max(exact, thinnest)})
+		excess += math.Max(thinnest-exact, 0)
+		if ps[len(ps)-1].height > ps[largest].height {
+			largest = len(ps) - 1
+		}
+	}
+	if excess < ps[largest].height-thinnest {
+		ps[largest].height -= excess
+	}
+	return ps
 }
 
 // Sum is the whole of the chart in words, for those who do not see it.

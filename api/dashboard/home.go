@@ -1,5 +1,7 @@
 package dashboard
 
+import "slices"
+
 // Home is the first page: the guide while nothing has arrived, then what matters now.
 type Home struct {
 	Shell
@@ -16,7 +18,7 @@ type Home struct {
 // HomeWebhook is a webhook on the first page.
 type HomeWebhook struct {
 	Item WebhookItem
-	// Total, Failed and Rate are those of the last 24 hours.
+	// Total (in words), Failed and Rate are those of the last 24 hours.
 	Total, Failed, Rate string
 }
 
@@ -44,16 +46,14 @@ type FirstRun struct {
 	// Number is the number that events come from; empty: none is connected. More says that there are others.
 	Number string
 	More   bool
-	// Simulated says that customers can be played here, and Command how to play many from a shell.
-	Simulated bool
-	Command   string
+	// Command plays many customers from a shell, where a button can play one; empty: real ones have to write.
+	Command string
 	// Webhook is the newest webhook; nil: there is none. Own is one that does not point at the inspector.
 	Webhook, Own *WebhookItem
 	// Inspector is a path where deliveries can be watched; empty: no webhook points there.
 	Inspector string
-	// Loopback says that webhooks may post to this machine, whose Address this server's is.
+	// Loopback says that webhooks may post to this machine.
 	Loopback bool
-	Address  string
 	// Event is the newest that arrived and Delivered the newest delivery of it; nil: none yet.
 	Event     *HomeEvent
 	Delivered *DeliveryItem
@@ -68,13 +68,11 @@ func (f FirstRun) Seen() bool       { return f.Delivered != nil && f.Delivered.S
 // Step is how a step stands: done, now for the first that is not done, or empty.
 func (f FirstRun) Step(n int) string {
 	done := []bool{f.HasNumber(), f.HasWebhook(), f.HasEvent(), f.Seen()}
-	for i, d := range done[:n-1] {
-		if !d && !done[n-1] && i < n-1 {
-			return ""
-		}
-	}
-	if done[n-1] {
+	switch {
+	case done[n-1]:
 		return "done"
+	case slices.Index(done, false) == n-1:
+		return "now"
 	}
-	return "now"
+	return ""
 }

@@ -186,8 +186,13 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	if a.refuge != nil {
 		waiting = a.refuge
 	}
+	var players api.Simulator
+	if cfg.Demo {
+		players = simulated{routes: a.directory.Routes, addr: a.Addr}
+	}
 	server, err := api.New(api.Options{
-		Refuge: waiting, Queues: queue, Circuits: breaker,
+		Simulator: players,
+		Refuge:    waiting, Queues: queue, Circuits: breaker,
 		Store: a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Sending: out.sender, Lines: out.lines, Media: out.files, Replies: out.replies, UnreportedAfter: cfg.unreportedAfter(), Registry: registry,
 		MonitorRedis: func() redis.UniversalClient { c, _ := dial(); return c },
 		Ready:        a.ready, PublicURL: cfg.PublicURL, MetricsToken: cfg.MetricsToken, SecureCookies: strings.HasPrefix(cfg.PublicURL, "https://"), Log: log,

@@ -55,6 +55,8 @@ type Config struct {
 	Media     Media
 	// Profile is where a CPU profile goes; set by wabagate bench --profile only.
 	Profile string
+	// Demo lets people of the dashboard simulate customers; set by wabagate demo only.
+	Demo bool
 }
 
 // Embedded says whether neither a database nor a Redis was named.

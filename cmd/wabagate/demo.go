@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -50,6 +49,7 @@ func demoCommand() *cobra.Command {
 			if cfg.Host == "" {
 				cfg.Host = "127.0.0.1" // a trial is nobody else's business
 			}
+			cfg.Demo = true
 			return serve(cmd.Context(), cfg, func(ctx context.Context, a *App) error {
 				d, err := ensureDemo(ctx, cfg, a)
 				if err != nil {
@@ -109,13 +109,9 @@ func ensureDemo(ctx context.Context, cfg Config, a *App) (demo, error) {
 
 func (d demo) print(cmd *cobra.Command, cfg Config) {
 	base := fmt.Sprintf("http://localhost:%d", cfg.Port)
-	self := os.Args[0]
-	if strings.HasPrefix(self, os.TempDir()) || strings.Contains(self, "go-build") {
-		self = "go run ./cmd/wabagate"
-	}
 	w := cmd.OutOrStdout()
 	fmt.Fprintf(w, `
-  Dashboard   %[1]s/
+  Dashboard   %[1]s/   (it shows the way to a first event)
   Login       %[2]s / %[3]s
   Inspector   %[1]s/inspect/%[4]s
   Queues      %[1]s/monitor/
@@ -127,7 +123,8 @@ func (d demo) print(cmd *cobra.Command, cfg Config) {
 
   Or many of them:
 
-  %[9]s simulate --url %[1]s/webhooks/cloud/%[8]s --secret %[7]s --phone-number-id %[6]s --count 20
+  %[9]s
 
-`, base, d.Email, d.Password, d.Bin, d.Display, d.PhoneNumberID, d.AppSecret, d.App, self)
+`, base, d.Email, d.Password, d.Bin, d.Display, d.PhoneNumberID, d.AppSecret, d.App,
+		simulateLine(base, d.App, models.Secret(d.AppSecret), models.Number{PhoneNumberID: d.PhoneNumberID}))
 }

@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"regexp"
@@ -63,8 +65,39 @@ func TestDemo(t *testing.T) {
 			page, err := io.ReadAll(res.Body)
 			return err == nil && strings.Count(string(page), "standard verified") >= 3*round && strings.Contains(string(page), "message.received")
 		}, 15*time.Second, 100*time.Millisecond)
+		simulateInDashboard(t, client, strings.Replace(p.url(), "127.0.0.1", "localhost", 1))
 		require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 		require.NoError(t, p.cmd.Wait())
 		p.cmd = nil
 	}
+}
+
+// simulateInDashboard does what the guide says, for a receiver of one's own on localhost.
+func simulateInDashboard(t *testing.T, client *http.Client, base string) {
+	got := make(chan string, 64)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- string(body)
+	}))
+	defer receiver.Close()
+	ask := func(answer *http.Response, err error) string {
+		t.Helper()
+		require.NoError(t, err)
+		defer func() { _ = answer.Body.Close() }()
+		page, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, answer.StatusCode, string(page))
+		return string(page)
+	}
+	require.Contains(t, ask(client.Get(base+"/guide")), `action="/simulate"`)
+	own := strings.Replace(receiver.URL, "127.0.0.1", "localhost", 1)
+	ask(client.PostForm(base+"/webhooks/new", url.Values{"name": {"Mine"}, "url": {own}, "events": {"message.received"}, "dialect": {"wabagate"}, "secret_mode": {"generate"}}))
+	require.Contains(t, ask(client.PostForm(base+"/simulate", nil)), "A made-up customer has written to your number.")
+	select {
+	case body := <-got:
+		require.Contains(t, body, `"type":"message.received"`)
+	case <-time.After(15 * time.Second):
+		require.Fail(t, "the simulated message did not arrive")
+	}
+	require.Eventually(t, func() bool { return strings.Contains(ask(client.Get(base+"/guide")), "Everything works.") }, 15*time.Second, 100*time.Millisecond)
 }
