@@ -104,12 +104,12 @@ func visit(t *testing.T, ctx context.Context, base string, stops ...stop) {
 			defer cancel()
 			require.NoError(t, chromedp.Do(tab))
 			complaints := listenTo(tab)
-			require.NoError(t, chromedp.Do(tab, chromedp.EmulateViewport(glances[0].width, 900), chromedp.Navigate(base+s.path), chromedp.WaitVisible("#main")))
+			do(t, tab, chromedp.EmulateViewport(glances[0].width, 900), chromedp.Navigate(base+s.path), chromedp.WaitVisible("#main"))
 			if s.do != "" {
 				_, _ = chromedp.Run(tab, chromedp.Evaluate[any](s.do))
 			}
 			if s.ready != "" {
-				require.NoError(t, within(tab, chromedp.WaitVisible(s.ready)))
+				do(t, tab, chromedp.WaitVisible(s.ready))
 			}
 			_, err := chromedp.Run(tab, chromedp.Evaluate[any](axe+";0"))
 			require.NoError(t, err)
@@ -121,11 +121,12 @@ func visit(t *testing.T, ctx context.Context, base string, stops ...stop) {
 	}
 }
 
-// within bounds a wait for something that may never be.
-func within(ctx context.Context, step chromedp.Action[chromedp.Void]) error {
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+// do takes steps in a tab, in a time that is enough for what is there.
+func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	limit, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	return chromedp.Do(ctx, step)
+	require.NoError(t, chromedp.Do(limit, steps...))
 }
 
 func look(t *testing.T, tab context.Context, s stop, g glance) {
@@ -133,7 +134,7 @@ func look(t *testing.T, tab context.Context, s stop, g glance) {
 	name := fmt.Sprintf("%s-%d-%s-%s", s.name, g.width, g.direction, g.theme)
 	_, err := chromedp.Run(tab, chromedp.Evaluate[any](fmt.Sprintf(`document.documentElement.dir = %q; document.documentElement.dataset.theme = %q`, g.direction, g.theme)))
 	require.NoError(t, err)
-	require.NoError(t, chromedp.Do(tab, chromedp.EmulateViewport(g.width, 900)))
+	do(t, tab, chromedp.EmulateViewport(g.width, 900))
 	if dir := os.Getenv("WABAGATE_TEST_SCREENSHOTS"); dir != "" {
 		picture, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
 		require.NoError(t, err)
