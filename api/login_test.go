@@ -139,7 +139,9 @@ func TestLoginBruteForce(t *testing.T) {
 func TestSessionFixation(t *testing.T) {
 	b := setup(t)
 	base := b.listen()
-	who := func(token string) int { return b.say("GET", base+"/api/client/me", "", "Cookie", "token="+token).status }
+	who := func(token string) int {
+		return b.say("GET", base+"/api/client/me", "", "Cookie", "token="+token).status
+	}
 	login := func(planted string) string {
 		t.Helper()
 		h := b.say("POST", base+"/api/client/login", credentials("we@example.com", password), "Cookie", "token="+planted, "Sec-Fetch-Site", "same-origin")
