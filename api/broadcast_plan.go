@@ -14,6 +14,7 @@ import (
 
 	"wabagate/fanout/event"
 	"wabagate/gateway/broadcast"
+	"wabagate/gateway/sending"
 	"wabagate/models"
 )
 
@@ -104,9 +105,9 @@ func (s *Server) planView(ctx context.Context, p models.BroadcastPlan) (*planJSO
 func (s *Server) rateOf(ctx context.Context, number int64) (rate int, connected bool, err error) {
 	u, err := s.store.UpstreamOf(ctx, number)
 	if errors.Is(err, models.ErrNotFound) {
-		return broadcast.RateOf(models.Upstream{}), false, nil
+		return sending.RateOf(models.Upstream{}), false, nil
 	}
-	return broadcast.RateOf(u), err == nil, err
+	return sending.RateOf(u), err == nil, err
 }
 
 // plans says whether a body asks for a broadcast that the gateway is to send. One that is not an object is for others to

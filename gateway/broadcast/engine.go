@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"wabagate/gateway/sending"
 	"wabagate/models"
 )
 
@@ -180,7 +181,7 @@ func (e *Engine) release(ctx context.Context, p models.BroadcastPlan, open model
 	}
 	for {
 		now := e.now()
-		n, due := allowance(p, open, RateOf(u), now)
+		n, due := allowance(p, open, sending.RateOf(u), now)
 		if n == 0 {
 			return nil
 		}

@@ -7,22 +7,6 @@ import (
 )
 
 const (
-	standardRate = 80   // messages per second of a number
-	highRate     = 1000 // of one that the platform says has a high throughput
-)
-
-// RateOf is how many messages per second a number may send: what was set, or what the platform gives a number like it.
-func RateOf(u models.Upstream) int {
-	switch {
-	case u.Rate > 0:
-		return u.Rate
-	case u.Checked.Throughput == "HIGH":
-		return highRate
-	}
-	return standardRate
-}
-
-const (
 	// windowFor is for how long messages wait ready to be sent: long enough that a number does not run dry between two looks,
 	// short enough that little has to be stopped.
 	windowFor   = 3 * time.Second

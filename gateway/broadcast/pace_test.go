@@ -9,12 +9,6 @@ import (
 	"wabagate/models"
 )
 
-func TestRateOf(t *testing.T) {
-	require.Equal(t, 80, RateOf(models.Upstream{}))
-	require.Equal(t, 1000, RateOf(models.Upstream{Checked: models.UpstreamHealth{Throughput: "HIGH"}}))
-	require.Equal(t, 7, RateOf(models.Upstream{Rate: 7, Checked: models.UpstreamHealth{Throughput: "HIGH"}}))
-}
-
 func TestAllowance(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	for name, c := range map[string]struct {

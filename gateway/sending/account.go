@@ -28,7 +28,7 @@ func accountOf(n models.Number, u models.Upstream) account {
 	if u.Style == "onprem" {
 		a.Style = graph.OnPremises
 	}
-	return account{Account: a, rate: rateOf(u), token: fingerprint(a.Token)}
+	return account{Account: a, rate: RateOf(u), token: fingerprint(a.Token)}
 }
 
 // readAccount looks up how a business's number is reached.

@@ -31,8 +31,8 @@ const (
 	aloneShare = 0.25
 )
 
-// rateOf is how many messages per second a number may send.
-func rateOf(u models.Upstream) int {
+// RateOf is how many messages per second a number may send: what was set, or what the platform gives a number like it.
+func RateOf(u models.Upstream) int {
 	switch {
 	case u.Rate > 0:
 		return u.Rate

@@ -25,7 +25,7 @@ func TestRateOf(t *testing.T) {
 		"a word that nobody knows yet":  {models.Upstream{Checked: models.UpstreamHealth{Throughput: "TURBO"}}, 80},
 		"less than nothing is not said": {models.Upstream{Rate: -1}, 80},
 	} {
-		require.Equal(t, tc.want, rateOf(tc.upstream), name)
+		require.Equal(t, tc.want, RateOf(tc.upstream), name)
 	}
 }
 
