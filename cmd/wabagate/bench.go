@@ -31,7 +31,7 @@ With --sending it measures a number that sends 500 voice messages a second throu
 each come back: 2,000 callbacks a second, and 2,500 events. That takes a minute and a half, with --quick half a minute.
 
 With --replies it measures what numbers that answer by a model cost the delivery of messages while the model hangs or is down:
-50 messages a second, in turns on empty stores. That takes five minutes.
+50 messages a second, in turns on empty stores. That takes five minutes, with --quick one and a half.
 
 With --history N it measures what a long history costs: it starts stores of its own, with a production server's settings,
 writes 100,000 events of the last 30 days straight into the database, measures adding to them and reading them, and
@@ -52,6 +52,9 @@ Exits with 1 when anything was lost.`,
 			}
 			if o.Connections < 1 || o.Connections > 1024 {
 				return fmt.Errorf("--connections %d: expected a number from 1 to 1024", o.Connections)
+			}
+			if o.Rounds < 0 || o.Rounds > 100 {
+				return fmt.Errorf("--rounds %d: expected a number up to 100", o.Rounds)
 			}
 			o.DatabaseURL, o.RedisURL, o.Progress = cfg.DatabaseURL, cfg.RedisURL, cmd.ErrOrStderr()
 			report, err := bench.Run(cmd.Context(), o)
@@ -81,6 +84,7 @@ Exits with 1 when anything was lost.`,
 	f.BoolVar(&o.Replies, "replies", false, "measure what a model in trouble costs the delivery of messages")
 	f.IntVar(&o.History, "history", 0, "measure how time changes with so many events in the history, from 200000 on")
 	f.IntVar(&o.Connections, "connections", 64, "requests under way at a time, in figures and limits alike")
+	f.IntVar(&o.Rounds, "rounds", 0, "of turns, with --fairness and --replies; 0 is three, with --quick two")
 	f.IntVar(&o.Runs, "runs", 1, "measure so often and print medians")
 	f.BoolVar(&o.Throwaway, "throwaway", false, "start a PostgreSQL and a Redis, with the durability of production, and measure on them")
 	f.StringVar(&o.Profile, "profile", "", "directory that gets a CPU profile of each gateway process")

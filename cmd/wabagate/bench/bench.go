@@ -30,6 +30,7 @@ type Options struct {
 	History     int           // measures with so many events in the history instead of all else; starts its own stores. 0 → does not
 	Quick       bool          // smaller numbers, without the hanging webhook
 	Connections int           // requests under way at a time, in every figure and limit alike; 0 or less → 64
+	Rounds      int           // of turns, with Fairness and Replies; 0 or less → as many as Quick says
 	Runs        int           // 0 or less → 1; the report holds medians, and of losses the worst
 	Profile     string        // directory that gets a CPU profile of each gateway process; empty → none
 	Progress    io.Writer     // gets a line per stage; nil → nothing
@@ -84,10 +85,16 @@ func (o Options) sizes() sizes {
 	case o.Fairness:
 		s.budget = 15 * time.Minute
 	case o.Replies:
-		s.recipients = s.recipients / 2 // which is how long live messages come
+		s.recipients = 10_000 // which is how long live messages come
+		if o.Quick {
+			s.recipients = 4_000
+		}
 		s.liveRate, s.budget = 50, 15*time.Minute
 	case o.History > 0:
 		s.budget, s.acknowledge = time.Hour, min(s.acknowledge, 50_000)
+	}
+	if o.Rounds > 0 {
+		s.fairRounds = o.Rounds
 	}
 	if o.Connections > 0 {
 		s.connections = o.Connections

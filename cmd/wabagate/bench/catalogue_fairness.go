@@ -18,6 +18,8 @@ const (
 	fairSlow       = "waiting_for_slow"
 	fairLost       = "lost"
 	fairDuplicated = "duplicated"
+	fairCPU        = "cpu"
+	fairStoresCPU  = "stores_cpu"
 )
 
 const (
@@ -50,6 +52,8 @@ func sharing(turn, stage, as, other string) []kind {
 		latency(fairReportP99, "statuses to healthy ones, due to delivered p99"),
 		latency(fairLiveP50, "live messages, due to delivered p50"),
 		latency(fairLiveP99, "live messages, due to delivered p99"),
+		{key: turn + fairCPU, stage: stage, label: "CPU of the gateway per callback", unit: "ms"},
+		{key: turn + fairStoresCPU, stage: stage, label: "CPU of PostgreSQL and Redis per callback", unit: "ms"},
 		{key: turn + fairDead, stage: stage, label: "waiting for the dead one", worst: true},
 		{key: turn + fairSlow, stage: stage, label: "waiting for the slow one", worst: true},
 		{key: turn + fairLost, stage: stage, label: "lost", worst: true, rules: never},

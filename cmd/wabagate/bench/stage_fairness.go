@@ -123,7 +123,7 @@ func (b *bench) takeFair(ctx context.Context, t fairTurn) error {
 	h := arrived.latencies(live)
 	t.report.add(t.key+fairLiveP50, quantile(h, 50))
 	t.report.add(t.key+fairLiveP99, quantile(h, 99))
-	told := fmt.Sprintf("live p99 %.1f ms", quantile(h, 99))
+	told := fmt.Sprintf("live p50 %.1f ms, p99 %.1f ms", quantile(h, 50), quantile(h, 99))
 	if t.broadcast {
 		h := arrived.latencies(reports)
 		t.report.add(t.key+fairReportP50, quantile(h, 50))
@@ -145,6 +145,8 @@ func (b *bench) fairFlow(ctx context.Context, st *setting, f fleet, t fairTurn, 
 		return err
 	}
 	defer g.ending(&err)
+	storesBefore, measured := b.stores.cpu(ctx)
+	before := g.read(ctx)
 	var chatting, broadcasting posted
 	var both sync.WaitGroup
 	both.Go(func() {
@@ -167,6 +169,13 @@ func (b *bench) fairFlow(ctx context.Context, st *setting, f fleet, t fairTurn, 
 		b.report.note(fmt.Sprintf("%s: the healthy webhooks did not have everything within %v after the last post: the rest counts as lost.", t.name, b.s.drainFor))
 	} else if err != nil {
 		return err
+	}
+	after := g.read(ctx)
+	storesAfter, _ := b.stores.cpu(ctx)
+	acknowledged := chatting.acknowledged + broadcasting.acknowledged
+	t.report.perEvent(before, after, acknowledged, t.key+fairCPU, "", "")
+	if measured && acknowledged > 0 {
+		t.report.add(t.key+fairStoresCPU, milliseconds(storesAfter-storesBefore)/float64(acknowledged))
 	}
 	return pause(ctx, settle)
 }
