@@ -132,9 +132,9 @@ func TestRepliesAreTried(t *testing.T) {
 	require.Equal(t, 400, status)
 	status, _ = b.foreign("POST", try, `{"text":"hi"}`)
 	require.Equal(t, 404, status)
-	sends, err := b.store.ReplyTally(t.Context(), b.number.ID, "", "", nil)
+	sends, err := b.store.ReplyTallies(t.Context(), []models.ReplyTallied{{NumberID: b.number.ID}})
 	require.NoError(t, err)
-	require.Zero(t, sends.Day, "nothing is sent")
+	require.Zero(t, sends[0].Day, "nothing is sent")
 
 	none := setup(t)
 	_, err = none.store.SetReplies(t.Context(), none.ours.ID, none.number.ID, func(*models.Replies) error { return nil })

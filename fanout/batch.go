@@ -279,6 +279,8 @@ func priorityOf(f *fact, e models.Event) models.Priority {
 		return models.Bulk
 	case e.Type == event.MessageReport, e.Type == event.BroadcastProgress:
 		return models.Report
+	case f.calm:
+		return models.Report
 	case e.ConversationID != 0, e.Type == event.ContactCreated, strings.HasPrefix(e.Type, "call."):
 		return models.Live
 	}

@@ -53,6 +53,8 @@ type fact struct {
 	broadcastRef *models.BroadcastRef // likewise
 	closes       bool                 // of a broadcast: its total is known for certain
 
+	calm bool // what the gateway did by itself: its news waits behind what people say
+
 	field  string
 	change *waba.Change // where it stands; nil when there was no envelope
 	// wholeValue: unknown is all of the change and not a part of it.

@@ -94,6 +94,52 @@ func TestAnAnswerIsAskedFor(t *testing.T) {
 	})
 }
 
+// Conversations are handed over together, each told of once and behind what people say, with the work that it ends.
+func TestHandOver(t *testing.T) {
+	onEachStore(t, func(b *bench) {
+		w := b.webhook(event.ConversationUpdated)
+		b.answerBack(true)
+		var overs []models.HandOver
+		for i := range 3 {
+			b.translate(envelope(messages("600", fmt.Sprintf(`"messages":[{"from":"15%d","id":"wamid.%d","timestamp":"1793491200","type":"text","text":{"body":"hi"}}]`, i, i))))
+		}
+		vs, err := b.store.Conversations(b.t.Context(), b.number.BusinessID, models.ConversationFilter{})
+		require.NoError(b.t, err)
+		require.Len(b.t, vs, 3)
+		for _, v := range vs {
+			overs = append(overs, models.HandOver{BusinessID: b.number.BusinessID, ConversationID: v.ID, AI: models.AISetting{Off: "failure", Detail: "no answer", At: b.store.Now().UTC().Truncate(time.Millisecond)}})
+		}
+		ws, err := b.store.Unfinished(b.t.Context(), time.Now().Add(time.Hour), 0, 1000)
+		require.NoError(b.t, err)
+		require.Len(b.t, ws, 3)
+		again, foreign, gone := overs[0], overs[1], overs[1]
+		again.AI.Off, foreign.BusinessID, gone.ConversationID = "agent", foreign.BusinessID+1, vs[0].ID+1000
+		require.NoError(b.t, b.recorder.HandOver(b.t.Context(), []int64{ws[0].ID, ws[1].ID}, foreign, gone, overs[0], again, overs[2]))
+		for i, want := range []models.AISetting{overs[0].AI, {}, overs[2].AI} {
+			v, err := b.store.ConversationByID(b.t.Context(), b.number.BusinessID, vs[i].ID)
+			require.NoError(b.t, err)
+			require.Equal(b.t, want, v.AI)
+		}
+		told, err := b.store.Deliveries(b.t.Context(), w.ID, models.DeliveryFilter{Types: []string{event.ConversationUpdated}})
+		require.NoError(b.t, err)
+		require.Len(b.t, told, 2)
+		d := b.last(w, event.ConversationUpdated)
+		require.Equal(b.t, []string{"off", "failure", "no answer"}, []string{d.Conversation.AI, d.Conversation.AIReason, d.Conversation.AIDetail})
+		require.Equal(b.t, b.number.ID, d.Number.ID)
+		require.JSONEq(b.t, `{"ai":"on"}`, string(d.Previous))
+		left, err := b.store.Unfinished(b.t.Context(), time.Now().Add(time.Hour), 0, 1000)
+		require.NoError(b.t, err)
+		for _, one := range left {
+			if one.Kind == models.Deliver {
+				require.Equal(b.t, models.Report, one.Priority)
+			} else {
+				require.Equal(b.t, ws[2].ID, one.ID)
+			}
+		}
+		require.Len(b.t, left, 2, "one group of deliveries, and the work that was not ended")
+	})
+}
+
 // Messages to be answered go to who answers them, and come again after an error; a worker that answers nobody leaves them.
 func TestAWorkerReplies(t *testing.T) {
 	w := newWard(t, models.Options{Dir: t.TempDir()})

@@ -34,6 +34,7 @@ type ConversationRow struct {
 type conversationRow struct {
 	ID            int64
 	NumberID      int64
+	BusinessID    int64
 	Sequence      int64
 	CreatedAt     time.Time
 	LastInboundAt time.Time
@@ -55,13 +56,18 @@ func (r conversationRow) row() ConversationRow {
 
 // conversations asks for the conversations of a business's numbers with their contacts.
 func (s *Store) conversations(ctx context.Context, businessID int64) *gorm.DB {
+	return s.threads(ctx).Where("n.business_id = ?", businessID)
+}
+
+// threads are conversations with their contacts, whoever's they are.
+func (s *Store) threads(ctx context.Context) *gorm.DB {
 	return s.db.WithContext(ctx).Table("conversations AS v").
-		Select(`v.id, v.number_id, v.sequence, v.created_at, v.last_inbound_at, v.status, v.labels, v.note, v.assignee,
+		Select(`v.id, v.number_id, n.business_id, v.sequence, v.created_at, v.last_inbound_at, v.status, v.labels, v.note, v.assignee,
 			coalesce(v.ai_off, '') AS ai_off, coalesce(v.ai_detail, '') AS ai_detail, v.ai_at,
 			c.id AS contact_id, c.wa_id AS contact_wa_id, c.user_id AS contact_user_id, c.parent_user_id AS contact_parent_user_id,
 			c.username AS contact_username, c.name AS contact_name, c.profile_at AS contact_profile_at`).
 		Joins("JOIN numbers n ON n.id = v.number_id").Joins("JOIN contacts d ON d.id = v.contact_id").
-		Joins("JOIN contacts c ON c.id = coalesce(d.merged_into, d.id)").Where("n.business_id = ?", businessID)
+		Joins("JOIN contacts c ON c.id = coalesce(d.merged_into, d.id)")
 }
 
 // Conversations lists a business's conversations, newest first.

@@ -158,30 +158,10 @@ func (s *Store) EventByID(ctx context.Context, id int64) (Event, error) {
 	return s.event(ctx, "id = ?"+within("id", id), id)
 }
 
-// ReplyTally is what a number sent that was written by an AI, whatever became of it.
-type ReplyTally struct {
-	Hour int      // to one recipient within the last hour
-	Day  int      // to all within the last 24 hours
-	Keys []string // those asked about that a message has
-}
-
-// ReplyTally counts what a number sent that was written by an AI, and finds out which of the keys are taken. The recipient
-// is known by number or by user id; the empty one is nobody's.
-func (s *Store) ReplyTally(ctx context.Context, numberID int64, to, recipient string, keys []string) (t ReplyTally, err error) {
-	now := s.Now()
-	db := s.db.WithContext(ctx)
-	var counts struct{ Hour, Day int }
-	err = db.Raw(`SELECT count(*) AS day, count(CASE WHEN id >= ? AND (to_wa_id = ? OR to_user_id = ?) THEN 1 END) AS hour
-		FROM sends WHERE number_id = ? AND id >= ? AND sent_by = 'ai'`, FirstID(now.Add(-time.Hour)), textOrNil(keyText(to)), textOrNil(keyText(recipient)),
-		numberID, FirstID(now.Add(-24*time.Hour))).Scan(&counts).Error
-	t.Hour, t.Day = counts.Hour, counts.Day
-	if err == nil && len(keys) > 0 {
-		err = db.Raw("SELECT key FROM sends WHERE number_id = ? AND key IN ?", numberID, keys).Scan(&t.Keys).Error
-	}
-	return t, translate(err, fmt.Sprintf("count replies of number %d", numberID))
-}
-
 // FinishReplies takes work of the kind ReplyMessages out of the outbox: it has nothing left to do.
-func (s *Store) FinishReplies(ctx context.Context, work int64) error {
-	return translate(s.write(ctx, func(db *gorm.DB) error { return db.Exec("DELETE FROM outbox WHERE id = ?", work).Error }), fmt.Sprintf("finish work %d", work))
+func (s *Store) FinishReplies(ctx context.Context, work ...int64) error {
+	if len(work) == 0 {
+		return nil
+	}
+	return translate(s.write(ctx, func(db *gorm.DB) error { return db.Exec("DELETE FROM outbox WHERE id IN ?", work).Error }), "finish work of replies")
 }

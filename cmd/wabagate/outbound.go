@@ -56,6 +56,7 @@ func (a *App) newOutbound(guard *deliver.Guard, queue *task.Queue, news *fanout.
 	}
 	// Its time is each number's own.
 	o.replies = reply.New(reply.Options{Store: a.store, HTTP: &http.Client{Transport: transport}, Send: o.sender.Queue, Recorder: news, Now: a.store.Now, Log: a.log, Metrics: reply.NewMetrics(registry)})
+	a.onStop("replies", func() error { o.replies.Close(); return nil })
 	o.files, err = a.newFiles(transport, news, links, registry)
 	return o, err
 }

@@ -26,10 +26,14 @@ type spokenFor struct {
 type failure struct {
 	said  string
 	again bool // another attempt may go better
+	down  bool // nothing of the question has to do with it: others would fare alike
 	after time.Duration
 }
 
 func (f *failure) Error() string { return f.said }
+
+// downed is a failure of the endpoint, not of what it was asked.
+func (f *failure) downed() *failure { f.down = true; return f }
 
 func failed(again bool, format string, args ...any) *failure {
 	return &failure{said: fmt.Sprintf(format, args...), again: again}
@@ -118,11 +122,11 @@ func unreached(err error, who string, timeout time.Duration) *failure {
 	var n net.Error
 	switch {
 	case errors.Is(err, deliver.ErrForbidden):
-		return failed(false, "the address of %s leads to a place that the gateway may not reach", who)
+		return failed(false, "the address of %s leads to a place that the gateway may not reach", who).downed()
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &n) && n.Timeout():
-		return failed(true, "%s gave no answer within %s", who, timeout)
+		return failed(true, "%s gave no answer within %s", who, timeout).downed()
 	}
-	return failed(true, "%s cannot be reached: %s", who, shortened(err.Error()))
+	return failed(true, "%s cannot be reached: %s", who, shortened(err.Error())).downed()
 }
 
 // shortened keeps an error readable in an event.
@@ -149,6 +153,7 @@ func refusal(who string, status int, retryAfter string) *failure {
 	}
 	f := failed(status/100 == 5 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status == http.StatusConflict || status == http.StatusTooEarly,
 		"%s answered %d%s", who, status, advice)
+	f.down = status != http.StatusBadRequest && status != http.StatusRequestEntityTooLarge && status != http.StatusUnprocessableEntity // these speak of the question
 	if seconds, err := strconv.Atoi(retryAfter); err == nil && seconds > 0 {
 		f.after = time.Duration(seconds) * time.Second
 	}

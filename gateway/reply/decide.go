@@ -72,9 +72,10 @@ func handsOver(why reason) decision { return decision{handOver, why, said[why]} 
 // turn is all that the answer to a message depends on.
 type turn struct {
 	now          time.Time
+	event        models.Event   // that tells of the message; the zero value: it is forgotten
 	settings     models.Replies // the zero value: the number has none any more
 	conversation models.ConversationRow
-	asked        string           // the wamid of the message to be answered
+	asked        string           // the wamid of the message to be answered; empty: its event cannot be read
 	recent       []models.Message // the last ones of the conversation, oldest first
 	tally        models.ReplyTally
 	key, regrets string // the keys of the answer, and of what is said instead of one

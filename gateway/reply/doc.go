@@ -14,7 +14,11 @@
 //     So is a customer whose model failed. All of them end in the conversation's setting ([models.AISetting]) with the reason,
 //     which is told as conversation.updated, and the AI stays silent until somebody switches it on again;
 //   - two bots that meet part again: see the guards in loop.go, and the limits of [models.Replies] behind them;
-//   - it holds up nobody: it has a queue and workers of its own, of which no number gets more than some.
+//   - it holds up nobody: it has a queue and workers of its own, of which no number gets more than some; it reads and writes
+//     many conversations at a time in one statement or transaction, one group after the other, so that it never takes more
+//     of the database and the processor than one of many who translate; its news of hand-overs wait behind what people say;
+//     and an endpoint that failed five messages in a row is not asked for a while (see [circuit]): its conversations go to
+//     people at once.
 //
 // Between an answer and its being sent lies one check and one transaction: a message or a person that comes in exactly then
 // is answered, or joined, once more than needed.

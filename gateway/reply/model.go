@@ -56,7 +56,7 @@ func (r *Responder) askModel(ctx context.Context, s models.Replies, ls []line) (
 func readCompletion(raw []byte, who string) (spokenFor, error) {
 	var c completion
 	if err := json.Unmarshal(raw, &c); err != nil {
-		return spokenFor{}, failed(true, "%s answered something that is no chat completion", who)
+		return spokenFor{}, failed(true, "%s answered something that is no chat completion", who).downed()
 	}
 	if len(c.Choices) == 0 {
 		return spokenFor{}, failed(true, "%s answered nothing", who)

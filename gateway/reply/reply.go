@@ -7,21 +7,21 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
 	"wabagate/fanout/deliver"
 	"wabagate/fanout/event"
 	"wabagate/models"
+	"wabagate/models/group"
 )
 
 // sentBy is who sends what this package sends.
 const sentBy = "ai"
 
-// Recorder keeps that a person took over, and tells webhooks of it; a *fanout.Recorder does.
+// Recorder keeps that people took over, tells webhooks of it, and finishes work; a *fanout.Recorder does.
 type Recorder interface {
-	SetConversation(ctx context.Context, businessID, id int64, change func(*models.ConversationSettings) error) (models.Conversation, error)
+	HandOver(ctx context.Context, done []int64, overs ...models.HandOver) error
 }
 
 // Options are the parts that a responder works with. All but Now are needed.
@@ -40,7 +40,7 @@ type Options struct {
 	Metrics *Metrics
 }
 
-// Responder answers customers. Make it with New; safe for concurrent use.
+// Responder answers customers. Make it with New, end it with Close; safe for concurrent use.
 type Responder struct {
 	store    *models.Store
 	http     *http.Client
@@ -50,6 +50,9 @@ type Responder struct {
 	log      *slog.Logger
 	m        *Metrics
 	agent    string
+	turns    *group.Committer[*reading]
+	ends     *group.Committer[*ending]
+	circuits circuits
 
 	mu   sync.Mutex
 	busy map[int64]int // answers under way, by number
@@ -62,8 +65,17 @@ func New(o Options) *Responder {
 	}
 	own := *o.HTTP
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Responder{store: o.Store, http: &own, send: o.Send, recorder: o.Recorder, now: o.Now, log: o.Log.With("component", "responder"), m: o.Metrics,
-		agent: "wabagate", busy: map[int64]int{}}
+	r := &Responder{store: o.Store, http: &own, send: o.Send, recorder: o.Recorder, now: o.Now, log: o.Log.With("component", "responder"), m: o.Metrics,
+		agent: "wabagate", circuits: circuits{known: map[endpoint]circuit{}}, busy: map[int64]int{}}
+	r.turns = group.New(group.Options[*reading]{MaxItems: together, Linger: readLinger}, r.readAll)
+	r.ends = group.New(group.Options[*ending]{MaxItems: together, Linger: endLinger}, r.endAll)
+	return r
+}
+
+// Close ends the responder once what is in hand is done.
+func (r *Responder) Close() {
+	r.turns.Close()
+	r.ends.Close()
 }
 
 // perNumber is how many answers of one number are under way at once: a model that hangs does not hold up the other numbers.
@@ -97,70 +109,85 @@ func (r *Responder) Do(ctx context.Context, w models.Work, held func() bool) err
 	if held == nil {
 		held = func() bool { return true }
 	}
-	leave, ok := r.enter(w.WebhookID)
-	if !ok {
-		return fmt.Errorf("number %d has %d answers under way: %w", w.WebhookID, perNumber, deliver.ErrSlow)
-	}
-	defer leave()
+	var overs []models.HandOver
 	for _, id := range w.Members {
-		if err := r.reply(ctx, id, held); errors.Is(err, errLapsed) {
+		over, err := r.reply(ctx, id, held)
+		if errors.Is(err, errLapsed) {
 			return nil
 		} else if err != nil {
 			return err
 		}
+		if over != nil {
+			overs = append(overs, *over)
+		}
 	}
-	return r.store.FinishReplies(ctx, w.ID)
+	return r.end(ctx, w.ID, overs)
 }
 
-// reply does what is to be done about the message of one event.
-func (r *Responder) reply(ctx context.Context, eventID int64, held func() bool) error {
-	e, err := r.store.EventByID(ctx, eventID)
-	if errors.Is(err, models.ErrNotFound) || err == nil && e.Erased() {
+// reply does what is to be done about the message of one event, but for handing over, which it answers.
+func (r *Responder) reply(ctx context.Context, eventID int64, held func() bool) (*models.HandOver, error) {
+	t, err := r.turn(ctx, eventID)
+	if err != nil {
+		return nil, err
+	}
+	if t.event.ID == 0 || t.event.Erased() {
 		r.m.count(silent(isGone))
-		return nil
+		return nil, nil
 	}
-	if err != nil {
-		return err
+	if t.asked == "" {
+		r.log.Error("an event to be answered cannot be read; nothing is answered", "event_id", event.Key(t.event.Key).EventID())
+		return nil, nil
 	}
-	asked := eventOf(e)
-	data, err := asked.Decode()
-	if err != nil || data.Message == nil {
-		r.log.Error("an event to be answered cannot be read; nothing is answered", "event_id", asked.ID, "error", err)
-		return nil
-	}
-	t, err := r.turn(ctx, e, data.Message.ID)
-	if err != nil {
-		return err
-	}
-	d := decide(t)
-	var found spokenFor
+	d, text := decide(t), ""
 	if d.verdict == answer {
-		q := question{lines: lines(t.settings.Prompt, t.recent, t.asked, t.settings.History), event: asked}
-		settings := t.settings
-		var failed error
-		if found, failed = r.ask(ctx, settings, q); ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if !held() {
-			return errLapsed
-		}
-		// The world went on meanwhile.
-		if t, err = r.turn(ctx, e, t.asked); err != nil {
-			return err
-		}
-		if d = decide(t); d.verdict == answer {
-			d = judged(found, failed)
+		if t, d, text, err = r.seek(ctx, t, held); err != nil {
+			return nil, err
 		}
 	}
 	if !held() {
-		return errLapsed
+		return nil, errLapsed
 	}
-	if err := r.carryOut(ctx, e, t, d, found.text); err != nil {
-		return err
+	over, err := r.carryOut(ctx, t, d, text)
+	if err != nil {
+		return nil, err
 	}
 	r.m.count(d)
-	r.log.Info("message of a customer", "event_id", asked.ID, "number_id", e.NumberID, "conversation_id", e.ConversationID, "outcome", d.verdict, "reason", d.reason, "detail", d.detail)
-	return nil
+	r.log.Info("message of a customer", "event_id", event.Key(t.event.Key).EventID(), "number_id", t.event.NumberID, "conversation_id", t.event.ConversationID,
+		"outcome", d.verdict, "reason", d.reason, "detail", d.detail)
+	return over, nil
+}
+
+// seek asks for an answer, and decides again when it is there, because the world went on meanwhile. An endpoint that fails
+// everybody is not asked: the conversation goes to a person at once.
+func (r *Responder) seek(ctx context.Context, t turn, held func() bool) (turn, decision, string, error) {
+	whom := endpointOf(t.event.BusinessID, t.settings)
+	leave, ok := r.enter(t.event.NumberID)
+	if !ok {
+		return t, decision{}, "", fmt.Errorf("number %d has %d answers under way: %w", t.event.NumberID, perNumber, deliver.ErrSlow)
+	}
+	defer leave()
+	if refused := r.circuits.refusal(whom, r.now()); refused != nil {
+		return t, judged(spokenFor{}, refused), "", nil
+	}
+	found, failed := r.ask(ctx, t.settings, question{lines: lines(t.settings.Prompt, t.recent, t.asked, t.settings.History), event: eventOf(t.event)})
+	if r.circuits.tell(whom, failed, r.now()) {
+		r.log.Warn("an endpoint failed again and again; it is not asked for a while, and people take over", "number_id", t.event.NumberID, "error", failed)
+	}
+	if ctx.Err() != nil {
+		return t, decision{}, "", ctx.Err()
+	}
+	if !held() {
+		return t, decision{}, "", errLapsed
+	}
+	t, err := r.turn(ctx, t.event.ID)
+	if err != nil {
+		return t, decision{}, "", err
+	}
+	d := decide(t)
+	if d.verdict == answer {
+		d = judged(found, failed)
+	}
+	return t, d, found.text, nil
 }
 
 // judged is what to do with what was found to say.
@@ -176,36 +203,29 @@ func judged(found spokenFor, failed error) decision {
 	return decision{verdict: answer}
 }
 
-// carryOut does what was decided. What is said comes first: whoever dies in between finds it said.
-func (r *Responder) carryOut(ctx context.Context, e models.Event, t turn, d decision, text string) error {
+// carryOut says what was decided, and answers what is to be handed over; nil: nothing. What is said comes first: whoever dies
+// in between finds it said.
+func (r *Responder) carryOut(ctx context.Context, t turn, d decision, text string) (*models.HandOver, error) {
 	switch {
 	case d.verdict == answer:
-		return r.say(ctx, e, t, t.key, text)
+		return nil, r.say(ctx, t, t.key, text)
 	case d.verdict == silence:
-		return nil
+		return nil, nil
 	case d.reason.apologises() && t.settings.Fallback != "":
-		if err := r.say(ctx, e, t, t.regrets, clip(t.settings.Fallback, longest)); err != nil {
-			return err
+		if err := r.say(ctx, t, t.regrets, clip(t.settings.Fallback, longest)); err != nil {
+			return nil, err
 		}
 	}
-	_, err := r.recorder.SetConversation(ctx, e.BusinessID, t.conversation.ID, func(s *models.ConversationSettings) error {
-		if s.AI.Off == "" {
-			s.AI = models.AISetting{Off: string(d.reason), Detail: d.detail, At: r.now().UTC()}
-		}
-		return nil
-	})
-	if errors.Is(err, models.ErrNotFound) {
-		return nil
-	}
-	return err
+	return &models.HandOver{BusinessID: t.event.BusinessID, ConversationID: t.conversation.ID,
+		AI: models.AISetting{Off: string(d.reason), Detail: d.detail, At: r.now().UTC()}}, nil
 }
 
 // say sends a text to the customer, once under its key.
-func (r *Responder) say(ctx context.Context, e models.Event, t turn, key, text string) error {
+func (r *Responder) say(ctx context.Context, t turn, key, text string) error {
 	type content struct {
 		Body string `json:"body"`
 	}
-	m := models.Send{BusinessID: e.BusinessID, NumberID: e.NumberID, Key: key, Type: "text", Text: text, SentBy: sentBy, To: t.conversation.Contact.WaID}
+	m := models.Send{BusinessID: t.event.BusinessID, NumberID: t.event.NumberID, Key: key, Type: "text", Text: text, SentBy: sentBy, To: t.conversation.Contact.WaID}
 	if m.To == "" {
 		m.Recipient = t.conversation.Contact.UserID
 	}
@@ -225,35 +245,6 @@ func (r *Responder) say(ctx context.Context, e models.Event, t turn, key, text s
 		return fmt.Errorf("keep an answer: %w", err)
 	}
 	return nil
-}
-
-// recentRead is how many messages of a conversation are looked at, at least.
-const recentRead = 60
-
-// turn reads all that the answer to a message depends on.
-func (r *Responder) turn(ctx context.Context, e models.Event, wamid string) (turn, error) {
-	id := event.Key(e.Key).EventID()
-	t := turn{now: r.now(), asked: wamid, key: "ai:" + id, regrets: "ai:" + id + ":fallback"}
-	var err error
-	if t.settings, err = r.store.RepliesOf(ctx, e.NumberID); errors.Is(err, models.ErrNotFound) {
-		return t, nil
-	} else if err != nil {
-		return t, err
-	}
-	if t.conversation, err = r.store.ConversationByID(ctx, e.BusinessID, e.ConversationID); errors.Is(err, models.ErrNotFound) {
-		return t, nil
-	} else if err != nil {
-		return t, err
-	}
-	// The latest that is there, not the latest before the message: what came since decides too.
-	if t.recent, err = r.store.ConversationMessages(ctx, e.BusinessID, e.ConversationID, time.Time{}, max(t.settings.History, recentRead)); err != nil {
-		return t, err
-	}
-	slices.Reverse(t.recent)
-	slices.SortStableFunc(t.recent, inTurn)
-	contact := t.conversation.Contact
-	t.tally, err = r.store.ReplyTally(ctx, e.NumberID, contact.WaID, contact.UserID, []string{t.key, t.regrets})
-	return t, err
 }
 
 // inTurn orders messages by second, those of the business first: the platform tells the second in which a customer wrote, and

@@ -68,6 +68,7 @@ func setup(t testing.TB) *bench {
 	t.Cleanup(b.translator.Close)
 	b.Responder = New(Options{Store: b.store, HTTP: &http.Client{Transport: &http.Transport{}}, Send: b.take, Recorder: b.recorder, Now: b.clock, Log: log,
 		Metrics: NewMetrics(prometheus.NewRegistry())})
+	t.Cleanup(b.Close)
 	b.set(b.number, func(*models.Replies) {})
 	return b
 }

@@ -50,7 +50,7 @@ func Exercise(t *testing.T, open func(testing.TB) *models.Store) {
 		{"erase sends", testEraseSends}, {"retention of sends", testRetentionSends}, {"upstreams", testUpstreams}, {"update number", testUpdateNumber}, {"media", testMedia}, {"media told", testMediaTold},
 		{"files of media", testMediaFiles}, {"media taken back", testMediaTakenBack}, {"rush of media", testMediaRush}, {"key of links", testLinkKey}, {"turns of media", testMediaTurns}, {"traffic", testTraffic},
 		{"rush of traffic", testTrafficRush}, {"holes", testHoles}, {"unreported", testUnreported}, {"silences", testSilences}, {"parked numbers", testParkedNumbers}, {"replies", testReplies},
-		{"tally of replies", testReplyTally}, {"AI of a conversation", testConversationAI}, {"work of replies", testReplyWork},
+		{"tally of replies", testReplyTally}, {"AI of a conversation", testConversationAI}, {"work of replies", testReplyWork}, {"turns of replies", testReplyTurns},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -2,6 +2,7 @@ package modelstest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -70,10 +71,10 @@ func testReplyTally(_ *testing.T, w *world) {
 	w.ok(err)
 	tally := func(to, recipient string, keys ...string) models.ReplyTally {
 		w.t.Helper()
-		got, err := w.ReplyTally(w.ctx, w.number.ID, to, recipient, keys)
+		got, err := w.ReplyTallies(w.ctx, []models.ReplyTallied{{NumberID: w.number.ID, To: to, Recipient: recipient, Keys: keys}})
 		w.ok(err)
-		slices.Sort(got.Keys)
-		return got
+		slices.Sort(got[0].Keys)
+		return got[0]
 	}
 	w.equal("of nothing", tally("1", "", "a"), models.ReplyTally{})
 	// An id says when its message was made, so that the past can be had by id.
@@ -87,6 +88,12 @@ func testReplyTally(_ *testing.T, w *world) {
 	w.equal("by user id", tally("", "US.1"), models.ReplyTally{Hour: 1, Day: 5})
 	w.equal("by both", tally("2", "US.1"), models.ReplyTally{Hour: 2, Day: 5})
 	w.equal("of nobody", tally("", ""), models.ReplyTally{Day: 5})
+	many, err := w.ReplyTallies(w.ctx, []models.ReplyTallied{{NumberID: second.ID, To: "1", Keys: []string{"d"}}, {NumberID: w.number.ID, To: "2", Keys: []string{"b", "d"}}, {NumberID: second.ID + 1, To: "1"}})
+	w.ok(err)
+	w.equal("of many", many, []models.ReplyTally{{Hour: 1, Day: 1, Keys: []string{"d"}}, {Hour: 1, Day: 5, Keys: []string{"b"}}, {}})
+	none, err := w.ReplyTallies(w.ctx, nil)
+	w.ok(err)
+	w.equal("of none", len(none), 0)
 }
 
 func testConversationAI(_ *testing.T, w *world) {
@@ -135,7 +142,48 @@ func testReplyWork(_ *testing.T, w *world) {
 	w.equal("event", []any{got.ID, got.Key, string(got.Data)}, []any{e.ID, e.Key, string(e.Data)})
 	_, err = w.EventByID(w.ctx, e.ID+1)
 	w.is(err, models.ErrNotFound)
+	turns, err := w.ReplyTurns(w.ctx, []int64{e.ID + 1, e.ID}, 2)
+	w.ok(err)
+	w.equal("turns", []any{len(turns), turns[0], turns[1].Event.ID, turns[1].Conversation.ID}, []any{2, models.ReplyTurn{}, e.ID, int64(0)})
+	w.ok(w.FinishReplies(w.ctx))
 	w.ok(w.FinishReplies(w.ctx, work.ID))
-	w.ok(w.FinishReplies(w.ctx, work.ID))
+	w.ok(w.FinishReplies(w.ctx, work.ID, work.ID+1))
 	w.equal("finished", len(w.unfinished()), 0)
+}
+
+func testReplyTurns(_ *testing.T, w *world) {
+	none, err := w.ReplyTurns(w.ctx, nil, 10)
+	w.ok(err)
+	w.equal("of nothing", len(none), 0)
+	_, err = w.SetReplies(w.ctx, w.business, w.number.ID, func(r *models.Replies) error { r.Active, r.Key, r.History = true, "s3cret", 2; return nil })
+	w.ok(err)
+	var asked []int64
+	for i, who := range []string{"1", "2"} {
+		p := w.person(w.ref(who, "", true))
+		e := w.event("asked " + who)
+		e.ConversationID, e.NumberID = p.Conversation.ID, w.number.ID
+		if i == 1 {
+			e.BusinessID++ // and so the conversation is somebody else's
+		}
+		var ms []models.Message
+		for n := range 3 {
+			ms = append(ms, models.Message{NumberID: w.number.ID, Wamid: fmt.Sprint(who, n), ConversationID: p.Conversation.ID, Inbound: true, Type: "text", Text: fmt.Sprint(n), SentAt: second(n)})
+		}
+		ms = append(ms, models.Message{NumberID: w.number.ID, Wamid: who + "x", ConversationID: p.Conversation.ID, SentAt: second(9)}) // of which only a status came
+		w.write(models.Changes{Events: []models.Event{e}, Messages: ms})
+		asked = append(asked, e.ID)
+	}
+	for limit, want := range map[int][]string{1: {"1", "2"}, 2: {"1", "2"}, 50: {"0", "1", "2"}} {
+		turns, err := w.ReplyTurns(w.ctx, []int64{asked[0], asked[1], asked[0]}, limit)
+		w.ok(err)
+		var texts []string
+		for _, m := range turns[0].Recent {
+			texts = append(texts, m.Text)
+		}
+		w.equal("recent", texts, want)
+		w.equal("settings", []any{turns[0].Replies.Key, turns[0].Replies.Active, turns[1].Replies.NumberID}, []any{models.Secret("s3cret"), true, w.number.ID})
+		w.equal("contact", turns[0].Conversation.Contact.WaID, "1")
+		w.equal("of another business", []any{turns[1].Conversation.ID, len(turns[1].Recent)}, []any{int64(0), 0})
+		w.equal("again", turns[2], turns[0])
+	}
 }
