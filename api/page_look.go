@@ -30,6 +30,7 @@ func (s *Server) shellOf(c *fiber.Ctx, who caller) (dashboard.Shell, error) {
 	}
 	sh := gateShell(c, "")
 	sh.Section, sh.User, sh.Business, sh.Operator = sectionOf(c.Path()), who.User.Email, b.Name, who.User.IsOperator
+	sh.CanChange, sh.IsOwner = who.may(workers), who.may(owners)
 	sh.Notice = notices[c.Query("done")]
 	return sh, nil
 }

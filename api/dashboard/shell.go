@@ -10,6 +10,9 @@ type Shell struct {
 	// User is who is logged in and Business whose pages these are; without a user there is no navigation.
 	User, Business string
 	Operator       bool
+	// CanChange says that the user's role lets them change things, IsOwner that they are an owner of the business. Pages leave
+	// out what would be refused.
+	CanChange, IsOwner bool
 	Look           Look
 	// Here is the path and query of the page, to come back to.
 	Here string
