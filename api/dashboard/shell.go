@@ -13,7 +13,7 @@ type Shell struct {
 	// CanChange says that the user's role lets them change things, IsOwner that they are an owner of the business. Pages leave
 	// out what would be refused.
 	CanChange, IsOwner bool
-	Look           Look
+	Look               Look
 	// Here is the path and query of the page, to come back to.
 	Here string
 	// Notice says what has just been done.
