@@ -154,6 +154,14 @@ func TestEveryPageFits(t *testing.T) {
 		b.delivery(catching, "message.received", models.Held)
 	}
 	_, _ = b.api("POST", "/webhooks/"+decimal(catching.ID)+"/catch-up", `{"from":"gap"}`)
+	long, turned := strings.Repeat("0123456789", 1000), "\u202e"+strings.Repeat("مرحبا", 10)+`<script>alert("x")</script>`
+	hostile := b.webhook(func(w *models.Webhook) {
+		w.Name, w.Description, w.URL, w.DisabledReason = turned, strings.Repeat(turned, 4)+long[:200], "https://203.0.113.7/"+long[:2000], turned+long
+		w.Events, w.Active = []string{"message.received", "messages." + long[:60]}, false
+	})
+	wordy := rejected
+	wordy.Reason, wordy.Answer = turned+long[:400], long+turned
+	worded := b.delivery(hostile, "message.received", models.Failed, wordy)
 	require.NoError(t, refresh(b))
 	for _, body := range []string{`{}`, `{"event":"message.report"}`} {
 		_, _ = b.api("POST", "/webhooks/"+decimal(inspector)+"/test", body)
@@ -168,6 +176,8 @@ func TestEveryPageFits(t *testing.T) {
 		stop{name: "webhook", path: one}, stop{name: "edit", path: one + "/edit"},
 		stop{name: "created", path: "/webhooks/" + decimal(inspector) + "?done=created", do: `document.querySelector("form.inline").requestSubmit()`, ready: ".trial"},
 		stop{name: "off", path: "/webhooks/" + decimal(off.ID)}, stop{name: "catching", path: "/webhooks/" + decimal(catching.ID)},
+		stop{name: "hostile", path: "/webhooks/" + decimal(hostile.ID)}, stop{name: "hostile-delivery", path: "/deliveries/" + worded},
+		stop{name: "hostile-form", path: "/webhooks/" + decimal(hostile.ID) + "/edit"},
 		stop{name: "unverified", path: "/webhooks/" + decimal(unverified.ID)}, stop{name: "delivery", path: "/deliveries/" + failed},
 		stop{name: "inspector", path: "/inspect/demo"}, stop{name: "missing", path: missing},
 		stop{name: "home", path: "/"}, stop{name: "menu", path: "/webhooks", do: `document.querySelector("details.menu").open = true`})

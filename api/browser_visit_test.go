@@ -132,7 +132,7 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 func look(t *testing.T, tab context.Context, s stop, g glance) {
 	t.Helper()
 	name := fmt.Sprintf("%s-%d-%s-%s", s.name, g.width, g.direction, g.theme)
-	_, err := chromedp.Run(tab, chromedp.Evaluate[any](fmt.Sprintf(`document.documentElement.dir = %q; document.documentElement.dataset.theme = %q`, g.direction, g.theme)))
+	_, err := chromedp.Run(tab, chromedp.Evaluate[any](fmt.Sprintf(`document.documentElement.dir = %q; document.documentElement.dataset.theme = %q; scrollTo(0, 0)`, g.direction, g.theme)))
 	require.NoError(t, err)
 	do(t, tab, chromedp.EmulateViewport(g.width, 900))
 	if dir := os.Getenv("WABAGATE_TEST_SCREENSHOTS"); dir != "" {
@@ -159,7 +159,7 @@ const tooWide = `(() => {
 	if (root.scrollWidth <= root.clientWidth) return [];
 	return ["page: " + root.scrollWidth + " > " + root.clientWidth, ...[...document.querySelectorAll("body *")].filter((e) => {
 		const r = e.getBoundingClientRect();
-		return r.width > 0 && (r.right > root.clientWidth + 1 || r.left < -1);
+		return e.checkVisibility() && r.width > 0 && (r.right > root.clientWidth + 1 || r.left < -1);
 	}).slice(0, 5).map((e) => e.tagName + "." + e.className + " " + e.textContent.trim().slice(0, 40))];
 })()`
 

@@ -74,7 +74,7 @@ func (s *Server) homeOverview(ctx context.Context, businessID int64, view *dashb
 	}
 	slices.SortStableFunc(view.Webhooks, func(a, b dashboard.HomeWebhook) int { return b.Item.LastTriggered.At.Compare(a.Item.LastTriggered.At) })
 	view.Webhooks = view.Webhooks[:min(len(view.Webhooks), homeWebhooks)]
-	slowest := dashboard.Stat{Label: "Slowest webhook", Value: latencyText(sum.P95), Note: "p95 of its attempts"}
+	slowest := dashboard.Stat{Label: "Slowest p95", Value: latencyText(sum.P95)}
 	view.Cards = []dashboard.Stat{{Label: "Deliveries", Value: grouped(sum.Total)}, {Label: "Successful", Value: grouped(sum.Succeeded)},
 		{Label: "Failed", Value: grouped(sum.Failed), Bad: sum.Failed > 0}, {Label: "Waiting", Value: grouped(sum.Pending + sum.Held)}, rateCard(sum), slowest}
 	return s.homeNumbers(ctx, businessID, view)

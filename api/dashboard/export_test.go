@@ -1,0 +1,8 @@
+package dashboard
+
+import "io"
+
+// Part draws one part by itself.
+func (p *Pages) Part(w io.Writer, name string, data any) error {
+	return p.pages[Failure{}.template()].ExecuteTemplate(w, name, data)
+}
