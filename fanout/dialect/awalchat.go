@@ -25,6 +25,7 @@ func awalchat() Dialect {
 		Name:    "awalchat",
 		Manners: m,
 		scheme:  signature.Awalchat,
+		dated:   true,
 		names:   map[string]string{event.MessageReport: "message.status.updated"},
 	}
 	return d.product(notice(seconds), forms{own: with(

@@ -37,6 +37,7 @@ type Dialect struct {
 	names  map[string]string            // event types that have another name on the wire
 	raw    bool                         // passes on the platform's own envelope
 	digest bool                         // tells the conversation so far
+	dated  bool                         // scheme signs the timestamp too
 	passes func(field, key string) bool // of a raw dialect: which parts of a callback it has a form for; nil for all
 	speaks func(t event.Type) bool
 	spoken map[string]bool // what speaks says of each type: it is asked for every event and webhook
@@ -128,6 +129,14 @@ func (d Dialect) Schema(typ string) (json.RawMessage, error) {
 // SignsOnce reports whether the dialect has a signature header of its own, with room for one signature. While a rotation
 // overlaps it is made with the older secret.
 func (d Dialect) SignsOnce() bool { return d.scheme != nil }
+
+// Signs reports whether the dialect's receivers know a signature to look for. Where they know none, deliveries carry those of
+// Standard Webhooks all the same.
+func (d Dialect) Signs() bool { return d.scheme != nil || !d.raw }
+
+// SignsTime reports whether the signature that the dialect's receivers look at covers a timestamp, by which they can tell that
+// a request is old.
+func (d Dialect) SignsTime() bool { return d.scheme == nil || d.dated }
 
 // Headers sets the signature headers of one attempt: the dialect's own and those of Standard Webhooks. Without secrets
 // only webhook-id and webhook-timestamp are set.
