@@ -8,7 +8,6 @@ import (
 
 	"wabagate/fanout/canon"
 	"wabagate/fanout/deliver"
-	"wabagate/fanout/signature"
 	"wabagate/models"
 )
 
@@ -33,9 +32,7 @@ func (c *Courier) Challenge(ctx context.Context, w models.Webhook) (models.Attem
 		return models.Attempt{}, err
 	}
 	started := c.now()
-	header := sub.header.Clone()
-	sub.dialect.Headers(header, signature.Message{ID: "verification_" + rand.Text(), Timestamp: started, Body: body}, sub.signing(started))
-	answer := c.post.Post(ctx, deliver.Request{URL: w.URL, Header: header, Body: body, Timeout: sub.timeout, Certificate: sub.certificate})
+	answer := c.post.Post(ctx, sub.request("verification_"+rand.Text(), body, started))
 	a := models.Attempt{WebhookID: w.ID, N: 1, StartedAt: started, Duration: answer.Duration, Status: answer.Status, Answer: string(answer.Body)}
 	if answer.Err != nil {
 		v := deliver.JudgeError(answer.Err, sub.timeout)

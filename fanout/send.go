@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"wabagate/fanout/check"
 	"wabagate/fanout/deliver"
 	"wabagate/fanout/event"
-	"wabagate/fanout/signature"
 	"wabagate/models"
 )
 
@@ -29,13 +29,11 @@ func (c *Courier) send(ctx context.Context, sub *subscription, e event.Event, pa
 	if err != nil {
 		return deliver.Answer{Err: err}, deliver.Verdict{Outcome: deliver.Broken, Final: true, Reason: "the event has no form in this dialect: " + err.Error()}
 	}
-	header := sub.header.Clone()
+	r := sub.request(e.ID, body, c.now())
 	if len(passed) > 0 {
-		header.Set(SkippedHeader, sequences(passed))
+		r.Header.Set(SkippedHeader, sequences(passed))
 	}
-	now := c.now()
-	sub.dialect.Headers(header, signature.Message{ID: e.ID, Timestamp: now, Body: body}, sub.signing(now))
-	answer := c.post.Post(ctx, deliver.Request{URL: sub.webhook.URL, Header: header, Body: body, Timeout: sub.timeout, Certificate: sub.certificate})
+	answer := c.post.Post(ctx, r)
 	if answer.Err != nil {
 		return answer, deliver.JudgeError(answer.Err, sub.timeout)
 	}
@@ -76,7 +74,8 @@ func (c *Courier) Payload(w models.Webhook, e models.Event) ([]byte, error) {
 	return sub.dialect.Render(nil, eventOf(e, besides[e.ID]))
 }
 
-// Try makes one attempt now, whatever the state of the webhook, and keeps nothing of it: the test button.
+// Try makes one attempt now, whatever the state of the webhook, and keeps nothing of it: the test button. The request says in
+// check.TestHeader that it is a sample.
 func (c *Courier) Try(ctx context.Context, w models.Webhook, e event.Event) (models.Attempt, []byte, error) {
 	sub, err := newSubscription(w)
 	if err != nil {
@@ -86,6 +85,7 @@ func (c *Courier) Try(ctx context.Context, w models.Webhook, e event.Event) (mod
 	if err != nil {
 		return models.Attempt{}, nil, err
 	}
+	sub.header.Set(check.TestHeader, "sample")
 	started := c.now()
 	answer, verdict := c.send(ctx, sub, e, nil)
 	return models.Attempt{WebhookID: w.ID, N: 1, StartedAt: started, Duration: answer.Duration, Status: answer.Status,

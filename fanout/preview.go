@@ -1,0 +1,32 @@
+package fanout
+
+import (
+	"net/http"
+	"time"
+
+	"wabagate/fanout/deliver"
+	"wabagate/fanout/event"
+	"wabagate/fanout/signature"
+	"wabagate/models"
+)
+
+// request is one attempt at delivering a body, signed as of now.
+func (s *subscription) request(id string, body []byte, now time.Time) deliver.Request {
+	header := s.header.Clone()
+	s.dialect.Headers(header, signature.Message{ID: id, Timestamp: now, Body: body}, s.signing(now))
+	return deliver.Request{URL: s.webhook.URL, Header: header, Body: body, Timeout: s.timeout, Certificate: s.certificate}
+}
+
+// Preview is the request with which a webhook would be posted an event now. It need not be active, subscribed to the event, nor
+// be kept anywhere. It wraps dialect.ErrNoShape for an event that its dialect cannot express.
+func Preview(w models.Webhook, e event.Event, now time.Time) (http.Header, []byte, error) {
+	sub, err := newSubscription(w)
+	if err != nil {
+		return nil, nil, err
+	}
+	body, err := sub.dialect.Render(nil, e)
+	if err != nil {
+		return nil, nil, err
+	}
+	return sub.request(e.ID, body, now).Header, body, nil
+}
