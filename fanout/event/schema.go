@@ -28,6 +28,37 @@ func Schema(typ string) (json.RawMessage, error) {
 	if !ok {
 		return nil, fmt.Errorf("schema of %q: %w", typ, ErrUnknownType)
 	}
+	schema := jsonschema.Of(reflect.TypeFor[payload]())
+	schema["$schema"], schema["title"], schema["description"] = jsonschema.Dialect, t.Name, t.Description
+	whole := properties(schema)
+	whole["id"] = map[string]any{"type": "string", "pattern": "^evt_[0-9a-f]{32}$",
+		"description": "The same for ever for the same fact, on every delivery and replay."}
+	whole["type"] = map[string]any{"const": t.Name}
+	whole["data"] = dataOf(t)
+	return schemaText(typ, schema)
+}
+
+// DataSchema is the part of Schema that describes data, by itself: what filters look at.
+func DataSchema(typ string) (json.RawMessage, error) {
+	t, ok := Lookup(typ)
+	if !ok {
+		return nil, fmt.Errorf("schema of %q: %w", typ, ErrUnknownType)
+	}
+	schema := dataOf(t)
+	schema["$schema"], schema["title"], schema["description"] = jsonschema.Dialect, t.Name, t.Description
+	return schemaText(typ, schema)
+}
+
+func schemaText(typ string, schema map[string]any) (json.RawMessage, error) {
+	text, err := json.Marshal(schema)
+	if err != nil {
+		return nil, fmt.Errorf("schema of %q: %w", typ, err)
+	}
+	return text, nil
+}
+
+// dataOf describes the data of a type's events.
+func dataOf(t Type) map[string]any {
 	p := partsOf(t)
 	data := jsonschema.Of(reflect.TypeFor[Data]())
 	known, required := properties(data), data["required"].([]string)
@@ -39,19 +70,7 @@ func Schema(typ string) (json.RawMessage, error) {
 		}
 	}
 	data["required"] = append(required, p.always...)
-
-	schema := jsonschema.Of(reflect.TypeFor[payload]())
-	schema["$schema"], schema["title"], schema["description"] = jsonschema.Dialect, t.Name, t.Description
-	whole := properties(schema)
-	whole["id"] = map[string]any{"type": "string", "pattern": "^evt_[0-9a-f]{32}$",
-		"description": "The same for ever for the same fact, on every delivery and replay."}
-	whole["type"] = map[string]any{"const": t.Name}
-	whole["data"] = data
-	text, err := json.Marshal(schema)
-	if err != nil {
-		return nil, fmt.Errorf("schema of %q: %w", typ, err)
-	}
-	return text, nil
+	return data
 }
 
 // properties are those of an object's schema.

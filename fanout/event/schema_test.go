@@ -33,6 +33,36 @@ func TestSchemaAcceptsSamples(t *testing.T) {
 	}
 }
 
+// The schema of data alone is that part of the whole, and holds by itself.
+func TestDataSchema(t *testing.T) {
+	wholes := compiled(t)
+	for _, s := range event.Samples(noon) {
+		raw, err := event.DataSchema(s.Type)
+		if err != nil {
+			t.Fatal(err)
+		}
+		schema := compile(t, raw)
+		data := payload(t, s.Event)["data"].(map[string]any)
+		if err := schema.Validate(data); err != nil {
+			t.Errorf("%s: %v in %s", s.Name, err, s.Data)
+		}
+		whole := wholes[s.Type].Properties["data"]
+		if !slices.Equal(slices.Sorted(maps.Keys(schema.Properties)), slices.Sorted(maps.Keys(whole.Properties))) || !slices.Equal(schema.Required, whole.Required) {
+			t.Errorf("%s: describes other members than its payload", s.Type)
+		}
+		for _, key := range schema.Required {
+			without := maps.Clone(data)
+			delete(without, key)
+			if schema.Validate(without) == nil {
+				t.Errorf("%s: data without %s passes", s.Name, key)
+			}
+		}
+	}
+	if _, err := event.DataSchema("message.*"); !errors.Is(err, event.ErrUnknownType) {
+		t.Errorf("of no type: %v", err)
+	}
+}
+
 func TestSchemaRefuses(t *testing.T) {
 	for typ, schema := range compiled(t) {
 		t.Run(typ, func(t *testing.T) {
@@ -163,4 +193,22 @@ func compiled(t *testing.T) map[string]*checker.Schema {
 		}
 	}
 	return schemas
+}
+
+func compile(t *testing.T, raw json.RawMessage) *checker.Schema {
+	t.Helper()
+	doc, err := checker.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := checker.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("https://example.com/data", doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile("https://example.com/data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
 }
