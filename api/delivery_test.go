@@ -214,10 +214,11 @@ func TestEventTypes(t *testing.T) {
 	require.Equal(t, 200, status)
 	types := decode[struct {
 		EventTypes []struct {
-			Name, Description string
-			Aliases           []string
-			Emitted           bool
-			Sample, Schema    map[string]any
+			Name, Description, When, Field string
+			Aliases, Dialects              []string
+			Emitted                        bool
+			Sample, Schema                 map[string]any
+			DataSchema                     map[string]any `json:"data_schema"`
 		} `json:"event_types"`
 	}](t, got).EventTypes
 	require.Len(t, types, len(event.Catalogue()))
@@ -227,9 +228,15 @@ func TestEventTypes(t *testing.T) {
 		require.NotEmpty(t, typ.Description)
 		require.NotEmpty(t, typ.Sample, typ.Name)
 		require.NotEmpty(t, typ.Schema, typ.Name)
+		require.Equal(t, typ.Schema["properties"].(map[string]any)["data"].(map[string]any)["required"], typ.DataSchema["required"], typ.Name)
+		require.NotEmpty(t, typ.When, typ.Name)
+		require.Contains(t, typ.Dialects, "wabagate")
 	}
+	require.Equal(t, "messages", types[0].Field)
+	require.Contains(t, types[0].When, "the field messages of a callback")
+	require.Contains(t, types[0].Dialects, "digest")
 	_, got = b.api("GET", "/event-types?dialect=cloud", "")
-	require.Contains(t, got, `"sample":null,"schema":null`)
+	require.Contains(t, got, `"sample":null,"schema":null,"data_schema":{`)
 	require.Contains(t, got, `"object":"whatsapp_business_account"`)
 	status, _ = b.api("GET", "/event-types?dialect=x", "")
 	require.Equal(t, 400, status)

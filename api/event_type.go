@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -21,14 +24,71 @@ func (s *Server) registerEventTypes(r fiber.Router) {
 }
 
 type eventTypeJSON struct {
-	Name        string   `json:"name"`
-	Description string   `json:"description"`
-	Aliases     []string `json:"aliases"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	// When says what brings it: a field of the platform, or the gateway itself.
+	When string `json:"when"`
+	// Field is the upstream field that brings it; empty where none is promised.
+	Field   string   `json:"field"`
+	Aliases []string `json:"aliases"`
+	// Dialects are those that have a form for it.
+	Dialects []string `json:"dialects"`
 	// Emitted is false for what can be subscribed to but is not made by this version yet.
 	Emitted bool `json:"emitted"`
 	// Sample is a payload in the dialect asked for, Schema the JSON Schema of such payloads; null where it has no form.
 	Sample json.RawMessage `json:"sample"`
 	Schema json.RawMessage `json:"schema"`
+	// DataSchema is the JSON Schema of the event's data, whatever the dialect: what filters look at and what is pulled.
+	DataSchema json.RawMessage `json:"data_schema"`
+}
+
+// typesByDialect are the types as each dialect has them, described once, when somebody asks. Samples are missing: they are new
+// every time.
+func typesByDialect() map[string]func() ([]eventTypeJSON, error) {
+	all := map[string]func() ([]eventTypeJSON, error){}
+	for _, name := range dialect.Names() {
+		d, _ := dialect.Lookup(name)
+		all[name] = sync.OnceValues(func() ([]eventTypeJSON, error) {
+			var types []eventTypeJSON
+			for _, t := range event.Catalogue() {
+				v, err := describeType(d, t)
+				if err != nil {
+					return nil, err
+				}
+				types = append(types, v)
+			}
+			return types, nil
+		})
+	}
+	return all
+}
+
+func describeType(d dialect.Dialect, t event.Type) (eventTypeJSON, error) {
+	v := eventTypeJSON{Name: t.Name, Description: t.Description, When: whenComes(t), Field: t.Field, Aliases: append([]string{}, t.Aliases...), Dialects: []string{}, Emitted: t.Emitted}
+	for _, name := range dialect.Names() {
+		if other, _ := dialect.Lookup(name); other.Speaks(t.Name) {
+			v.Dialects = append(v.Dialects, name)
+		}
+	}
+	var err error
+	if v.DataSchema, err = event.DataSchema(t.Name); err != nil {
+		return v, err
+	}
+	if v.Schema, err = d.Schema(t.Name); errors.Is(err, dialect.ErrNoShape) {
+		err = nil
+	}
+	return v, err
+}
+
+// whenComes says in words what brings events of a type.
+func whenComes(t event.Type) string {
+	switch {
+	case !t.Derived && t.Field != "":
+		return fmt.Sprintf("WhatsApp tells of it, in the field %s of a callback.", t.Field)
+	case t.Field != "":
+		return fmt.Sprintf("The gateway concludes it, from the field %s of a callback or from what the business does here.", t.Field)
+	}
+	return "The gateway concludes it by itself."
 }
 
 func (s *Server) handleEventTypes(c *fiber.Ctx, who caller) error {
@@ -36,13 +96,9 @@ func (s *Server) handleEventTypes(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	var types []eventTypeJSON
-	for _, t := range event.Catalogue() {
-		v, err := eventTypeView(d, t, who.Business, s.now())
-		if err != nil {
-			return err
-		}
-		types = append(types, v)
+	types, err := s.eventTypes(d, who.Business)
+	if err != nil {
+		return err
 	}
 	return reply(c, http.StatusOK, map[string][]eventTypeJSON{"event_types": types})
 }
@@ -55,14 +111,18 @@ func (s *Server) handleEventType(c *fiber.Ctx, who caller) error {
 	}
 	name := strings.Clone(c.Params("name"))
 	canonical, _ := event.Resolve(name)
-	t, ok := event.Lookup(canonical)
-	if !ok {
+	types, err := s.types[d.Name]()
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(types, func(t eventTypeJSON) bool { return t.Name == canonical })
+	if i < 0 {
 		e := unknownEvent("", name)
 		e.Status = http.StatusNotFound
 		return e
 	}
-	v, err := eventTypeView(d, t, who.Business, s.now())
-	if err != nil {
+	v := types[i]
+	if v.Sample, err = s.payloadSample(d, v.Name, who.Business); err != nil {
 		return err
 	}
 	return reply(c, http.StatusOK, map[string]eventTypeJSON{"event_type": v})
@@ -77,24 +137,35 @@ func queryDialect(c *fiber.Ctx) (dialect.Dialect, error) {
 	return d, nil
 }
 
-func eventTypeView(d dialect.Dialect, t event.Type, businessID int64, now time.Time) (eventTypeJSON, error) {
-	v := eventTypeJSON{Name: t.Name, Description: t.Description, Aliases: append([]string{}, t.Aliases...), Emitted: t.Emitted}
-	e, err := sample(t.Name, businessID, now)
+// eventTypes are all types as a dialect has them, with samples in the name of a business.
+func (s *Server) eventTypes(d dialect.Dialect, businessID int64) ([]eventTypeJSON, error) {
+	described, err := s.types[d.Name]()
 	if err != nil {
-		return v, err
+		return nil, err
+	}
+	types := slices.Clone(described)
+	for i := range types {
+		if types[i].Sample, err = s.payloadSample(d, types[i].Name, businessID); err != nil {
+			return nil, err
+		}
+	}
+	return types, nil
+}
+
+// payloadSample is a body in a dialect; nil for a type that it has no form for.
+func (s *Server) payloadSample(d dialect.Dialect, typ string, businessID int64) (json.RawMessage, error) {
+	if !d.Speaks(typ) {
+		return nil, nil
+	}
+	e, err := sample(typ, businessID, s.now())
+	if err != nil {
+		return nil, err
 	}
 	body, err := d.Render(nil, e)
 	if errors.Is(err, dialect.ErrNoShape) {
-		return v, nil
+		return nil, nil
 	}
-	if err != nil {
-		return v, err
-	}
-	v.Sample = bytes.TrimSpace(body)
-	if v.Schema, err = d.Schema(t.Name); errors.Is(err, dialect.ErrNoShape) {
-		err = nil
-	}
-	return v, err
+	return bytes.TrimSpace(body), err
 }
 
 type dialectJSON struct {

@@ -18,6 +18,7 @@ import (
 
 	"wabagate/api/dashboard"
 	"wabagate/fanout"
+	"wabagate/fanout/check"
 	"wabagate/fanout/deliver"
 	"wabagate/fanout/event"
 	"wabagate/models"
@@ -29,6 +30,8 @@ type Courier interface {
 	Payload(w models.Webhook, e models.Event) ([]byte, error)
 	// Challenge asks a receiver to prove that its owner wants events there; the error is a sentence for that owner.
 	Challenge(ctx context.Context, w models.Webhook) (models.Attempt, error)
+	// Check tries a receiver with good, forged and unusual events, within a minute, and tells found of every finding as it is made.
+	Check(ctx context.Context, w models.Webhook, found func(check.Finding)) (check.Report, error)
 }
 
 // Recorder keeps what people change, and tells webhooks of it. A change is called inside a transaction, so it must not
@@ -141,6 +144,8 @@ type Server struct {
 	proxies []netip.Prefix
 	hashing chan struct{}
 	bins    *bins
+	checks  *checks
+	types   map[string]func() ([]eventTypeJSON, error) // by dialect, without samples
 	// configuring keeps two requests of this process from making two webhooks of a number that has one.
 	configuring sync.Mutex
 
@@ -172,6 +177,7 @@ func New(o Options) (*Server, error) {
 		log: o.Log.With("component", "api"), now: o.Now, publicURL: strings.TrimSuffix(o.PublicURL, "/"), secure: o.SecureCookies,
 		registry: o.Registry, token: o.MetricsToken, logins: newLimiter(o.Now), tail: &tail{}, proxies: o.TrustedProxies,
 		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},
+		checks: &checks{running: map[int64]bool{}}, types: typesByDialect(),
 		streams: make(chan struct{}, maxStreams), waiting: make(chan struct{}, maxWaiting), closing: make(chan struct{})}
 	s.keys = &keyCache{store: o.Store, now: o.Now, used: s.noteKeyUse}
 	if s.publicURL != "" {
@@ -202,6 +208,8 @@ func (s *Server) Register(app *fiber.App) {
 	s.registerVerification(client)
 	s.registerSecrets(client)
 	s.registerTrials(client)
+	s.registerChecks(client)
+	s.registerPreviews(client)
 	s.registerDeliveries(client)
 	s.registerJobs(client)
 	s.registerEventTypes(client)
