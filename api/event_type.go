@@ -42,25 +42,39 @@ type eventTypeJSON struct {
 	DataSchema json.RawMessage `json:"data_schema"`
 }
 
-// typesByDialect are the types as each dialect has them, described once, when somebody asks. Samples are missing: they are new
-// every time.
-func typesByDialect() map[string]func() ([]eventTypeJSON, error) {
-	all := map[string]func() ([]eventTypeJSON, error){}
+// typeList is the types as one dialect has them.
+type typeList struct {
+	types []eventTypeJSON
+	// list is the answer that holds all of them: half a megabyte that is the same for everybody.
+	list json.RawMessage
+}
+
+// typesByDialect describes the types once, when somebody asks for a dialect. The samples of lists are of that moment and of
+// nobody's business.
+func typesByDialect(now func() time.Time) map[string]func() (*typeList, error) {
+	all := map[string]func() (*typeList, error){}
 	for _, name := range dialect.Names() {
 		d, _ := dialect.Lookup(name)
-		all[name] = sync.OnceValues(func() ([]eventTypeJSON, error) {
-			var types []eventTypeJSON
-			for _, t := range event.Catalogue() {
-				v, err := describeType(d, t)
-				if err != nil {
-					return nil, err
-				}
-				types = append(types, v)
-			}
-			return types, nil
-		})
+		all[name] = sync.OnceValues(func() (*typeList, error) { return describeTypes(d, now()) })
 	}
 	return all
+}
+
+func describeTypes(d dialect.Dialect, now time.Time) (*typeList, error) {
+	var known typeList
+	for _, t := range event.Catalogue() {
+		v, err := describeType(d, t)
+		if err != nil {
+			return nil, err
+		}
+		if v.Sample, err = payloadSample(d, t.Name, 1, now); err != nil {
+			return nil, err
+		}
+		known.types = append(known.types, v)
+	}
+	var err error
+	known.list, err = encode(map[string][]eventTypeJSON{"event_types": known.types})
+	return &known, err
 }
 
 func describeType(d dialect.Dialect, t event.Type) (eventTypeJSON, error) {
@@ -91,16 +105,16 @@ func whenComes(t event.Type) string {
 	return "The gateway concludes it by itself."
 }
 
-func (s *Server) handleEventTypes(c *fiber.Ctx, who caller) error {
+func (s *Server) handleEventTypes(c *fiber.Ctx, _ caller) error {
 	d, err := queryDialect(c)
 	if err != nil {
 		return err
 	}
-	types, err := s.eventTypes(d, who.Business)
+	known, err := s.types[d.Name]()
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, map[string][]eventTypeJSON{"event_types": types})
+	return replyText(c, http.StatusOK, known.list)
 }
 
 // handleEventType shows one type, under its name or one of its aliases.
@@ -111,18 +125,18 @@ func (s *Server) handleEventType(c *fiber.Ctx, who caller) error {
 	}
 	name := strings.Clone(c.Params("name"))
 	canonical, _ := event.Resolve(name)
-	types, err := s.types[d.Name]()
+	known, err := s.types[d.Name]()
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(types, func(t eventTypeJSON) bool { return t.Name == canonical })
+	i := slices.IndexFunc(known.types, func(t eventTypeJSON) bool { return t.Name == canonical })
 	if i < 0 {
 		e := unknownEvent("", name)
 		e.Status = http.StatusNotFound
 		return e
 	}
-	v := types[i]
-	if v.Sample, err = s.payloadSample(d, v.Name, who.Business); err != nil {
+	v := known.types[i]
+	if v.Sample, err = payloadSample(d, v.Name, who.Business, s.now()); err != nil {
 		return err
 	}
 	return reply(c, http.StatusOK, map[string]eventTypeJSON{"event_type": v})
@@ -137,27 +151,12 @@ func queryDialect(c *fiber.Ctx) (dialect.Dialect, error) {
 	return d, nil
 }
 
-// eventTypes are all types as a dialect has them, with samples in the name of a business.
-func (s *Server) eventTypes(d dialect.Dialect, businessID int64) ([]eventTypeJSON, error) {
-	described, err := s.types[d.Name]()
-	if err != nil {
-		return nil, err
-	}
-	types := slices.Clone(described)
-	for i := range types {
-		if types[i].Sample, err = s.payloadSample(d, types[i].Name, businessID); err != nil {
-			return nil, err
-		}
-	}
-	return types, nil
-}
-
 // payloadSample is a body in a dialect; nil for a type that it has no form for.
-func (s *Server) payloadSample(d dialect.Dialect, typ string, businessID int64) (json.RawMessage, error) {
+func payloadSample(d dialect.Dialect, typ string, businessID int64, now time.Time) (json.RawMessage, error) {
 	if !d.Speaks(typ) {
 		return nil, nil
 	}
-	e, err := sample(typ, businessID, s.now())
+	e, err := sample(typ, businessID, now)
 	if err != nil {
 		return nil, err
 	}

@@ -17,16 +17,30 @@ import (
 
 // reply answers with JSON as JavaScript would write it: compact, no HTML escapes.
 func reply(c *fiber.Ctx, status int, v any) error {
+	b, err := encode(v)
+	if err != nil {
+		return err
+	}
+	return replyText(c, status, b)
+}
+
+// encode writes an answer.
+func encode(v any) (json.RawMessage, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("encode answer: %w", err)
+		return nil, fmt.Errorf("encode answer: %w", err)
 	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// replyText answers with JSON that is written already.
+func replyText(c *fiber.Ctx, status int, text json.RawMessage) error {
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
-	return c.Status(status).Send(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+	return c.Status(status).Send(text)
 }
 
 // maybe is a member of a JSON object: absent, null, or a value.

@@ -145,7 +145,7 @@ type Server struct {
 	hashing chan struct{}
 	bins    *bins
 	checks  *checks
-	types   map[string]func() ([]eventTypeJSON, error) // by dialect, without samples
+	types   map[string]func() (*typeList, error) // by dialect
 	// configuring keeps two requests of this process from making two webhooks of a number that has one.
 	configuring sync.Mutex
 
@@ -177,7 +177,7 @@ func New(o Options) (*Server, error) {
 		log: o.Log.With("component", "api"), now: o.Now, publicURL: strings.TrimSuffix(o.PublicURL, "/"), secure: o.SecureCookies,
 		registry: o.Registry, token: o.MetricsToken, logins: newLimiter(o.Now), tail: &tail{}, proxies: o.TrustedProxies,
 		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},
-		checks: &checks{running: map[int64]bool{}}, types: typesByDialect(),
+		checks: &checks{running: map[int64]bool{}}, types: typesByDialect(o.Now),
 		streams: make(chan struct{}, maxStreams), waiting: make(chan struct{}, maxWaiting), closing: make(chan struct{})}
 	s.keys = &keyCache{store: o.Store, now: o.Now, used: s.noteKeyUse}
 	if s.publicURL != "" {
