@@ -78,6 +78,7 @@ type settlement struct {
 	standDown []int64 // webhooks
 	nextID    func() int64
 	now       func() time.Time
+	hour      int64 // in which it counts, from 1970
 }
 
 type settledDelivery struct {
@@ -105,7 +106,7 @@ type healthChange struct {
 // waits in no lane. The answer is the work that came up in lanes; it is in the outbox.
 func (s *Store) Settle(ctx context.Context, rs []Result) ([]Work, error) {
 	st := newSettlement(rs)
-	st.nextID, st.now = s.nextID, s.Now
+	st.nextID, st.now, st.hour = s.nextID, s.Now, hourOf(s.Now())
 	up, err := s.hot.settle(ctx, st)
 	if err != nil {
 		return nil, fmt.Errorf("settle %d attempts: %w", len(st.attempts), err)

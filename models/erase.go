@@ -323,7 +323,7 @@ func (s *Store) emptyEvents(e *erasing, businessID int64, ids []int64) {
 		return
 	}
 	const hooks = "webhook_id IN (SELECT id FROM webhooks WHERE business_id = ?)"
-	e.exec("deliveries", "UPDATE deliveries SET state = ? WHERE event_id IN ? AND "+hooks+" AND state IN ?", Skipped, ids, businessID, []DeliveryState{Pending, Held})
+	s.skipErased(e, "UPDATE deliveries SET state = ? WHERE event_id IN ? AND "+hooks+" AND state IN ? RETURNING webhook_id", Skipped, ids, businessID, []DeliveryState{Pending, Held})
 	e.exec("attempts", "UPDATE attempts SET answer = '' WHERE event_id IN ? AND "+hooks+" AND answer <> ''", ids, businessID)
 	e.exec("digests", "UPDATE digests SET data = ? WHERE event_id IN ?", ErasedData, ids)
 	wamid := postgresWamid
@@ -334,6 +334,23 @@ func (s *Store) emptyEvents(e *erasing, businessID int64, ids []int64) {
 	e.exec("messages", "DELETE FROM messages WHERE "+numbers+" AND wamid IN (SELECT "+wamid+" FROM events WHERE id IN ?)", businessID, ids)
 	e.media(numbers+" AND wamid IN (SELECT "+wamid+" FROM events WHERE id IN ?)", businessID, ids)
 	e.exec("events", "UPDATE events SET data = ? WHERE id IN ? AND data <> ?", ErasedData, ids, ErasedData)
+}
+
+// skipErased gives up deliveries by a statement that answers whose they were.
+func (s *Store) skipErased(e *erasing, text string, args ...any) {
+	if e.err != nil {
+		return
+	}
+	var webhooks []int64
+	if e.err = e.tx.Raw(text, args...).Scan(&webhooks).Error; e.err != nil {
+		return
+	}
+	e.counts["deliveries"] += int64(len(webhooks))
+	skipped := map[int64]int64{}
+	for _, id := range webhooks {
+		skipped[id]++
+	}
+	e.err = s.countSkipped(e.tx, skipped)
 }
 
 // eraseStrayEvents erases events that belong to no conversation and name the contact: contact.created, statuses of

@@ -31,9 +31,6 @@ const (
 	countedSince  = 7 * 24 * time.Hour
 )
 
-// RhythmKept is how long the hours of a number are kept at least.
-const RhythmKept = 5 * 7 * 24 * time.Hour
-
 // markCounted is up to when the events that were made are in number_hours.
 const markCounted = "counted"
 

@@ -69,7 +69,10 @@ func (s *Store) SkipHeld(ctx context.Context, webhookID int64) (n int64, err err
 			res := tx.Exec("UPDATE deliveries SET state = ?, held = NULL WHERE webhook_id = ? AND held IS NOT NULL AND event_id BETWEEN ? AND ?",
 				Skipped, webhookID, ids[0], ids[len(ids)-1])
 			after, skipped = ids[len(ids)-1], res.RowsAffected
-			return res.Error
+			if res.Error != nil || skipped == 0 {
+				return res.Error
+			}
+			return s.countSkipped(tx, map[int64]int64{webhookID: skipped})
 		})
 		if err != nil {
 			return n, translate(err, what)

@@ -3,7 +3,6 @@ package models
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -165,9 +164,9 @@ func (p *postgresEngine) settle(ctx context.Context, s settlement) ([]Work, erro
 	var finished *int64
 	err := p.withLeaves(ctx, &s, func() error {
 		var b pgx.Batch
-		queueAttempts(&b, s.attempts)
+		queueAttempts(&b, s.attempts, s.hour)
 		queueJobCounts(&b, s.updates)
-		queueUpdatesByLeaf(&b, s.updates)
+		queueUpdatesByLeaf(&b, s.updates, s.hour)
 		finished = queueDone(&b, s.done)
 		queueWork(&b, s.next)
 		queueHealth(&b, s.health)
@@ -192,7 +191,8 @@ func queueDone(b *pgx.Batch, done []int64) *int64 {
 	return &finished
 }
 
-func queueAttempts(b *pgx.Batch, as []Attempt) {
+// queueAttempts keeps attempts, and counts those that are new.
+func queueAttempts(b *pgx.Batch, as []Attempt, hour int64) {
 	n := len(as)
 	if n == 0 {
 		return
@@ -205,12 +205,14 @@ func queueAttempts(b *pgx.Batch, as []Attempt) {
 		starts[i], us[i], status[i] = a.StartedAt, a.Duration.Microseconds(), int32(a.Status)
 		outcomes[i], reasons[i], answers[i], jobs[i] = a.Outcome, a.Reason, a.Answer, idOrNil(a.JobID)
 	}
-	b.Queue(`INSERT INTO attempts (event_id, webhook_id, n, started_at, duration_us, status, outcome, reason, answer, job_id)
+	b.Queue(counting("tried", `INSERT INTO attempts (event_id, webhook_id, n, started_at, duration_us, status, outcome, reason, answer, job_id)
 		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::timestamptz[], $5::bigint[], $6::int[], $7::text[], $8::text[], $9::text[], $10::bigint[])
-		ON CONFLICT DO NOTHING`, events, hooks, ns, starts, us, status, outcomes, reasons, answers, jobs)
+		ON CONFLICT DO NOTHING RETURNING webhook_id, duration_us, outcome`, "webhook_id, duration_us, outcome", "$11", "$12", "$13"),
+		events, hooks, ns, starts, us, status, outcomes, reasons, answers, jobs, hour, bookedAttempts(as, hour).encode(), n)
 }
 
-func queueUpdates(b *pgx.Batch, leaf string, ds []settledDelivery) {
+// queueUpdates brings pending deliveries up to date, and counts those that end.
+func queueUpdates(b *pgx.Batch, leaf string, ds []settledDelivery, hour int64) {
 	n := len(ds)
 	if n == 0 {
 		return
@@ -226,14 +228,15 @@ func queueUpdates(b *pgx.Batch, leaf string, ds []settledDelivery) {
 			status[i], us[i], at[i], reasons[i] = &last.Status, &took, &last.StartedAt, &last.Reason
 		}
 	}
-	b.Queue(`UPDATE `+leaf+` d SET state = u.state, attempts = u.attempts, due_at = u.due_at, failed_at = coalesce(u.failed_at, d.failed_at),
+	b.Queue(counting("ended", `UPDATE `+leaf+` d SET state = u.state, attempts = u.attempts, due_at = u.due_at, failed_at = coalesce(u.failed_at, d.failed_at),
 			held = CASE WHEN u.state = 3 THEN true END,
 			lane = CASE WHEN u.state = 0 THEN d.lane END, lane_sequence = CASE WHEN u.state = 0 THEN d.lane_sequence END,
 			last_status = coalesce(u.last_status, d.last_status), last_us = coalesce(u.last_us, d.last_us), last_at = coalesce(u.last_at, d.last_at),
 			last_reason = coalesce(u.last_reason, d.last_reason)
 		FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::int[], $5::timestamptz[], $6::timestamptz[], $7::int[], $8::bigint[], $9::timestamptz[], $10::text[])
 			AS u(event_id, webhook_id, state, attempts, due_at, failed_at, last_status, last_us, last_at, last_reason)
-		WHERE d.event_id = u.event_id AND d.webhook_id = u.webhook_id AND d.state = 0`, events, hooks, states, attempts, due, failed, status, us, at, reasons)
+		WHERE d.event_id = u.event_id AND d.webhook_id = u.webhook_id AND d.state = 0 RETURNING d.webhook_id, d.state`,
+		"webhook_id, state", "$11", "$12", "$13"), events, hooks, states, attempts, due, failed, status, us, at, reasons, hour, bookedUpdates(ds, hour).encode(), n)
 }
 
 func queueHealth(b *pgx.Batch, hs []healthChange) {
@@ -265,20 +268,4 @@ func queueHealth(b *pgx.Batch, hs []healthChange) {
 				FROM (SELECT excluded.last_success_at IS NOT NULL OR webhook_health.failing_since IS NULL AS fresh,
 					excluded.last_failure_at >= webhook_health.spread_at + $7::interval AS apart) AS x)`,
 		hooks, failures, at, success, failure, failing, SpreadApart)
-}
-
-func (p *postgresEngine) latencies(ctx context.Context, webhookID, since int64) ([3]time.Duration, error) {
-	var q []float64
-	recent := span{dayOf(since), everything.to}
-	err := p.pool.QueryRow(ctx, `SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY duration_us) FROM (
-		SELECT a.duration_us FROM deliveries d JOIN `+looked("attempts a", "a.event_id = d.event_id AND a.webhook_id = d.webhook_id"+recent.on("a.event_id"))+`
-		WHERE d.webhook_id = $1 AND d.event_id >= $2`+recent.on("d.event_id")+` ORDER BY d.event_id DESC LIMIT 10000) AS newest`, webhookID, since).Scan(&q)
-	var out [3]time.Duration
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = nil
-	}
-	for i := range min(len(q), 3) {
-		out[i] = time.Duration(q[i]) * time.Microsecond
-	}
-	return out, err
 }

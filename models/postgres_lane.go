@@ -91,9 +91,9 @@ func (l postgresLine) moveWaiting(ctx context.Context, m laneMoves, due time.Tim
 	}
 	var first []place
 	var b pgx.Batch
-	queueAttempts(&b, l.s.attempts)
+	queueAttempts(&b, l.s.attempts, l.s.hour)
 	queueJobCounts(&b, l.s.updates)
-	queueUpdatesByLeaf(&b, l.s.updates)
+	queueUpdatesByLeaf(&b, l.s.updates, l.s.hour)
 	if n := len(m.back); n > 0 {
 		events, hooks, lanes := make([]int64, n), make([]int64, n), make([]int64, n)
 		for i, d := range m.back {

@@ -94,14 +94,14 @@ func makeLeaf(ctx context.Context, db beginner, l leaf) (made bool, err error) {
 
 // queueUpdatesByLeaf updates each day's deliveries in their leaf: a range of days beside the join would let a plan begin
 // with all of the leaf, and without it the plan holds all leaves.
-func queueUpdatesByLeaf(b *pgx.Batch, us []settledDelivery) {
+func queueUpdatesByLeaf(b *pgx.Batch, us []settledDelivery, hour int64) {
 	deliveries := partitionedTables[0]
 	for len(us) > 0 { // sorted by event
 		l, n := deliveries.leaf(us[0].EventID), 1
 		for n < len(us) && us[n].EventID < l.end() {
 			n++
 		}
-		queueUpdates(b, l.name(), us[:n])
+		queueUpdates(b, l.name(), us[:n], hour)
 		us = us[n:]
 	}
 }

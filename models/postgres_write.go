@@ -186,10 +186,11 @@ func (t *postgresTranslation) queueEvents(b *pgx.Batch, es []Event, ds []Deliver
 	}
 	// Only events that were really inserted owe deliveries: an event without a conversation may have lost the race for
 	// its key to another group.
-	b.Queue(`INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, held, lane, lane_sequence, key, type, created_at)
+	b.Queue(counting("made", `INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, held, lane, lane_sequence, key, type, created_at)
 		SELECT d.event_id, d.webhook_id, d.state, 0, e.created_at, CASE WHEN d.state = 3 THEN true END, nullif(d.lane, 0), nullif(d.place, 0), e.key, e.type, e.created_at
 		FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[]) AS d(event_id, webhook_id, state, lane, place)
-		JOIN `+looked("events e", "e.id = d.event_id"+within("e.id", events...))+` ON CONFLICT DO NOTHING`, events, hooks, states, lanes, places)
+		JOIN `+looked("events e", "e.id = d.event_id"+within("e.id", events...))+` ON CONFLICT DO NOTHING RETURNING webhook_id, event_id`,
+		"webhook_id, event_id", "0", "$6", "$7"), events, hooks, states, lanes, places, bookedDeliveries(ds).encode(), len(ds))
 }
 
 func queueDigests(b *pgx.Batch, ds []Digest) {

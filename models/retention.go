@@ -116,7 +116,9 @@ func (s *Store) Maintain(ctx context.Context, now time.Time, r Retention) (Maint
 			(SELECT broadcast_id FROM broadcast_plans WHERE finished_at IS NULL)) ORDER BY id LIMIT ?)`, []any{FirstID(c.messages), moment(c.messages), rowsAtOnce}},
 		{`broadcast_recipients WHERE (broadcast_id, place) IN (SELECT r.broadcast_id, r.place FROM broadcast_plans p JOIN broadcast_recipients r ON r.broadcast_id = p.broadcast_id
 			WHERE p.finished_at < ? LIMIT ?)`, []any{moment(c.messages), rowsAtOnce}},
-		{"number_hours WHERE (number_id, hour) IN (SELECT number_id, hour FROM number_hours WHERE hour < ? LIMIT ?)", []any{hourOf(earlier(IDTime(c.events), now.Add(-RhythmKept))), rowsAtOnce}},
+		{"number_hours WHERE (number_id, hour) IN (SELECT number_id, hour FROM number_hours WHERE hour < ? LIMIT ?)", []any{hourOf(earlier(IDTime(c.events), now.Add(-CountsKept))), rowsAtOnce}},
+		{`delivery_hours WHERE (webhook_id, hour) IN (SELECT h.webhook_id, h.hour FROM businesses b JOIN delivery_hours h ON h.business_id = b.id AND h.hour < ? LIMIT ?)`,
+			[]any{hourOf(now.Add(-CountsKept)), rowsAtOnce}},
 		{"silences WHERE (number_id, since) IN (SELECT number_id, since FROM silences WHERE until < ? LIMIT ?)", []any{moment(IDTime(c.events)), rowsAtOnce}},
 		{"sequence_holes WHERE (conversation_id, first_missing) IN (SELECT conversation_id, first_missing FROM sequence_holes WHERE next_event < ? LIMIT ?)", []any{c.events, rowsAtOnce}},
 		{"sessions WHERE token_hash IN (SELECT token_hash FROM sessions WHERE expires_at <= ? LIMIT ?)", []any{moment(now), rowsAtOnce}},

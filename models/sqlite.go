@@ -108,6 +108,20 @@ func (s *statements) addWork(ctx context.Context, ws []Work) error {
 	return nil
 }
 
+// wrote says whether a statement wrote a row.
+func wrote(res sql.Result) bool {
+	n, _ := res.RowsAffected() // never fails
+	return n > 0
+}
+
+// count adds counts to the hours. There is one writer at a time, whom nobody waits for.
+func (s *statements) count(ctx context.Context, b countBook) error {
+	return b.keep(func(text string, args ...any) error {
+		_, err := s.exec(ctx, text, args...)
+		return err
+	})
+}
+
 func (s *statements) finish(ctx context.Context, work []int64) error {
 	for _, id := range work {
 		if _, err := s.exec(ctx, `DELETE FROM outbox WHERE id = ?`, id); err != nil {
@@ -230,11 +244,16 @@ func (q *sqliteEngine) digests(ctx context.Context, events []int64) (map[int64][
 
 func (q *sqliteEngine) settle(ctx context.Context, st settlement) (up []Work, err error) {
 	err = q.inTx(ctx, func(s *statements) error {
+		counts := countBook{}
 		for _, a := range st.attempts {
-			if _, err := s.exec(ctx, `INSERT INTO attempts (event_id, webhook_id, n, started_at, duration_us, status, outcome, reason, answer, job_id)
+			res, err := s.exec(ctx, `INSERT INTO attempts (event_id, webhook_id, n, started_at, duration_us, status, outcome, reason, answer, job_id)
 				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-				a.EventID, a.WebhookID, a.N, a.StartedAt, a.Duration.Microseconds(), a.Status, a.Outcome, a.Reason, a.Answer, idOrNil(a.JobID)); err != nil {
+				a.EventID, a.WebhookID, a.N, a.StartedAt, a.Duration.Microseconds(), a.Status, a.Outcome, a.Reason, a.Answer, idOrNil(a.JobID))
+			if err != nil {
 				return err
+			}
+			if wrote(res) {
+				counts.of(a.WebhookID, st.hour).try(a.Duration, a.Outcome)
 			}
 		}
 		for _, u := range st.updates {
@@ -245,13 +264,20 @@ func (q *sqliteEngine) settle(ctx context.Context, st settlement) (up []Work, er
 			if a := u.last; a != nil {
 				last = []any{a.Status, a.Duration.Microseconds(), a.StartedAt, a.Reason}
 			}
-			if _, err := s.exec(ctx, `UPDATE deliveries SET last_status = coalesce(?, last_status), last_us = coalesce(?, last_us), last_at = coalesce(?, last_at), last_reason = coalesce(?, last_reason),
+			res, err := s.exec(ctx, `UPDATE deliveries SET last_status = coalesce(?, last_status), last_us = coalesce(?, last_us), last_at = coalesce(?, last_at), last_reason = coalesce(?, last_reason),
 				state = ?, attempts = ?, due_at = ?, failed_at = coalesce(?, failed_at), held = ?,
 				lane = CASE WHEN ? = 0 THEN lane END, lane_sequence = CASE WHEN ? = 0 THEN lane_sequence END
 				WHERE event_id = ? AND webhook_id = ? AND state = 0`,
-				append(last, int16(u.State), u.Attempts, u.DueAt, momentOrNil(u.FailedAt), heldOrNil(u.State), int16(u.State), int16(u.State), u.EventID, u.webhookID)...); err != nil {
+				append(last, int16(u.State), u.Attempts, u.DueAt, momentOrNil(u.FailedAt), heldOrNil(u.State), int16(u.State), int16(u.State), u.EventID, u.webhookID)...)
+			if err != nil {
 				return err
 			}
+			if wrote(res) {
+				counts.of(u.webhookID, st.hour).end(u.State)
+			}
+		}
+		if err := s.count(ctx, counts); err != nil {
+			return err
 		}
 		if err := s.finish(ctx, st.done); err != nil {
 			return err
@@ -280,25 +306,4 @@ func (q *sqliteEngine) settle(ctx context.Context, st settlement) (up []Work, er
 		return err
 	})
 	return up, err
-}
-
-func (q *sqliteEngine) latencies(ctx context.Context, webhookID, since int64) ([3]time.Duration, error) {
-	var out [3]time.Duration
-	rows, err := q.db.QueryContext(ctx, `SELECT a.duration_us FROM deliveries d JOIN attempts a ON a.event_id = d.event_id AND a.webhook_id = d.webhook_id
-		WHERE d.webhook_id = ? AND d.event_id >= ? ORDER BY d.event_id DESC LIMIT 10000`, webhookID, since)
-	if err != nil {
-		return out, err
-	}
-	us, err := collect(rows, func(v *int64) []any { return []any{v} }, nil)
-	if err != nil || len(us) == 0 {
-		return out, err
-	}
-	slices.Sort(us)
-	for i, p := range []float64{0.5, 0.95, 0.99} { // between two values, as percentile_cont does
-		at := p * float64(len(us)-1)
-		low := int(at)
-		high := min(low+1, len(us)-1)
-		out[i] = time.Duration(float64(us[low])+(at-float64(low))*float64(us[high]-us[low])) * time.Microsecond
-	}
-	return out, nil
 }

@@ -269,12 +269,20 @@ func (t *sqliteTranslation) writeEvents(ctx context.Context, c Changes) error {
 			return err
 		}
 	}
+	counts := countBook{}
 	for _, d := range c.Deliveries { // only events that were really inserted owe deliveries
-		if _, err := t.s.exec(ctx, `INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, held, lane, lane_sequence, key, type, created_at)
+		res, err := t.s.exec(ctx, `INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, held, lane, lane_sequence, key, type, created_at)
 			SELECT id, ?, ?, 0, created_at, ?, ?, ?, key, type, created_at FROM events WHERE id = ? ON CONFLICT DO NOTHING`,
-			d.WebhookID, int16(d.State), heldOrNil(d.State), idOrNil(d.Lane), idOrNil(d.Sequence), d.EventID); err != nil {
+			d.WebhookID, int16(d.State), heldOrNil(d.State), idOrNil(d.Lane), idOrNil(d.Sequence), d.EventID)
+		if err != nil {
 			return err
 		}
+		if wrote(res) {
+			counts.of(d.WebhookID, hourOfID(d.EventID)).Made++
+		}
+	}
+	if err := t.s.count(ctx, counts); err != nil {
+		return err
 	}
 	for _, d := range c.Digests {
 		if _, err := t.s.exec(ctx, `INSERT INTO digests (event_id, data) SELECT id, ? FROM events WHERE id = ? ON CONFLICT DO NOTHING`, string(d.Data), d.EventID); err != nil {

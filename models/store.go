@@ -53,7 +53,6 @@ type engine interface {
 	unfinished(ctx context.Context, dueBefore time.Time, after int64, limit int) ([]Work, error)
 	addWork(ctx context.Context, ws []Work) error
 	digests(ctx context.Context, events []int64) (map[int64][]byte, error)
-	latencies(ctx context.Context, webhookID int64, since int64) ([3]time.Duration, error)
 	// createSends keeps messages but those of which a name is taken, and the work that workOf makes of them. Keys of messages
 	// with ids below keysSince are free.
 	createSends(ctx context.Context, asked []Send, keysSince int64, workOf func(made []Send) []Work) ([]Send, []Work, error)

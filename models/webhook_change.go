@@ -55,6 +55,9 @@ const historyAtOnce = 5000
 // DeleteWebhook removes a business's webhook, what is under way for it, and then its delivery history. History that is
 // left when ctx ends belongs to nobody any more and goes with its events.
 func (s *Store) DeleteWebhook(ctx context.Context, businessID, id int64) error {
+	if err := s.FoldCounts(ctx); err != nil { // while it is known whose they are
+		return err
+	}
 	err := s.inTx(ctx, func(tx *gorm.DB) error {
 		res := tx.Where("business_id = ? AND id = ?", businessID, id).Delete(&webhookRow{})
 		if res.Error != nil {

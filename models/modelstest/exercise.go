@@ -34,7 +34,7 @@ func Exercise(t *testing.T, open func(testing.TB) *models.Store) {
 		{"rush", testRush}, {"rush of reports", testStatusRush},
 		{"settle", testSettle}, {"health", testHealth}, {"load group", testLoadGroup}, {"settle twice", testSettleTwice},
 		{"feed", testFeed}, {"feed of late commits", testFeedLate}, {"rush of a feed", testFeedRush}, {"search", testSearch}, {"search over days", testSearchOverDays}, {"timeline", testTimeline}, {"erase", testErase},
-		{"deliveries", testDeliveries}, {"delivery", testDelivery}, {"reopen", testReopen}, {"stats", testStats}, {"inspections", testInspections},
+		{"deliveries", testDeliveries}, {"delivery", testDelivery}, {"reopen", testReopen}, {"stats", testStats}, {"counts", testCounts}, {"spans of counts", testCountSpans}, {"rush of counts", testCountRush}, {"retention of counts", testRetentionOfCounts}, {"inspections", testInspections},
 		{"failing", testFailing}, {"troubled", testTroubled}, {"switch", testSwitch}, {"resume", testResume},
 		{"held", testHeld}, {"held by old routes", testHeldStale}, {"skip", testSkip}, {"base", testBase}, {"waiting", testWaiting},
 		{"jobs", testJobs}, {"catch-up", testCatchUp}, {"catch-up beside a writer", testCatchUpBeside}, {"catch-up beside writers", testCatchUpRush}, {"catch-up waits for the last", testCatchUpLast},

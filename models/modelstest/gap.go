@@ -87,7 +87,7 @@ func testTraffic(_ *testing.T, w *world) {
 	_, err = w.Maintain(w.ctx, w.Now(), models.Retention{})
 	w.ok(err)
 	w.equal("young ones stay", w.hours(hour, end), got)
-	_, err = w.Maintain(w.ctx, w.Now().Add(models.RhythmKept+72*time.Hour), models.Retention{})
+	_, err = w.Maintain(w.ctx, w.Now().Add(models.CountsKept+72*time.Hour), models.Retention{})
 	w.ok(err)
 	w.equal("old ones go", len(w.hours(hour, end)), 0)
 }
