@@ -2,12 +2,25 @@ package models
 
 import "context"
 
-// NewestEvents reads the last events of a business, newest first, at most limit (0 means 50, at most 200). What it costs
-// does not grow with the history.
-func (s *Store) NewestEvents(ctx context.Context, businessID int64, limit int) ([]Event, error) {
-	q := s.db.WithContext(ctx).Where("business_id = ?", businessID).Limit(pageLimit(limit))
+// NewestEvents reads the last n events of a business, the newest first.
+func (s *Store) NewestEvents(ctx context.Context, businessID int64, n int) ([]Event, error) {
+	order := "xid DESC, id DESC" // as the index of the feed has them
 	if s.embedded {
-		return scanEvents(q.Order("id DESC"))
+		order = "id DESC"
 	}
-	return scanEvents(q.Order("xid DESC, id DESC")) // in the order of the feed, which has an index
+	var found []Event
+	for _, part := range s.newestFirst(0, s.nextID(), true) {
+		var rows []eventRow
+		if err := s.db.WithContext(ctx).Raw("SELECT "+eventColumns+" FROM events WHERE business_id = ?"+part.on("id")+" ORDER BY "+order+" LIMIT ?", businessID, n-len(found)).
+			Scan(&rows).Error; err != nil {
+			return nil, translate(err, "newest events")
+		}
+		for _, r := range rows {
+			found = append(found, r.event())
+		}
+		if len(found) == n {
+			break
+		}
+	}
+	return found, nil
 }

@@ -76,7 +76,7 @@ func testFeed(_ *testing.T, w *world) {
 	newest, err := w.NewestEvents(w.ctx, w.business, 3)
 	w.ok(err)
 	w.equal("newest first, and no stranger's", []int64{newest[0].ID, newest[1].ID, newest[2].ID}, []int64{all[4], all[3], all[2]})
-	newest, err = w.NewestEvents(w.ctx, w.business, 0)
+	newest, err = w.NewestEvents(w.ctx, w.business, 100)
 	w.ok(err)
 	w.equal("all of them", len(newest), len(all))
 	ids, next := w.pull(beginning)
