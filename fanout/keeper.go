@@ -54,6 +54,8 @@ const (
 	// probeDormantEvery is how often a webhook that was switched off for failing gets one event, so that it heals by itself
 	// when its receiver is mended.
 	probeDormantEvery = time.Hour
+	// foldEvery is how often what was counted is added up.
+	foldEvery = 5 * time.Second
 	// maintainEvery is how often leaves are made ahead and old history is dropped.
 	maintainEvery = 15 * time.Minute
 )
@@ -62,7 +64,7 @@ const (
 func (k *Keeper) Run(ctx context.Context) {
 	t := time.NewTicker(stepEvery)
 	defer t.Stop()
-	var jobs, health, maintained time.Time
+	var jobs, health, folded, maintained time.Time
 	busy := false
 	for {
 		select {
@@ -81,6 +83,10 @@ func (k *Keeper) Run(ctx context.Context) {
 		if now.Sub(health) >= healthEvery {
 			health = now
 			k.try(ctx, "the health of webhooks", time.Minute, k.Health)
+		}
+		if now.Sub(folded) >= foldEvery {
+			folded = now
+			k.try(ctx, "the counts", 30*time.Second, k.Fold)
 		}
 		if now.Sub(maintained) >= maintainEvery {
 			maintained = now
@@ -258,6 +264,9 @@ func (k *Keeper) probe(ctx context.Context, w models.Webhook) error {
 	}
 	return k.o.Routes.Refresh(ctx)
 }
+
+// Fold adds up what was counted.
+func (k *Keeper) Fold(ctx context.Context) (bool, error) { return false, k.o.Store.FoldCounts(ctx) }
 
 // Maintain makes room for the days to come and lets go of what is older than the retention.
 func (k *Keeper) Maintain(ctx context.Context) (bool, error) {
