@@ -296,7 +296,7 @@ func (b *batch) owe(f *fact, e models.Event, enveloped bool, d *event.Data) erro
 		if f.operation != nil && f.operation.Webhook.ID == s.webhook.ID {
 			continue
 		}
-		if !s.wantsEvent(e.Type, e.NumberID) || s.dialect.Raw() && !(enveloped && s.dialect.Passes(f.field, f.part())) || !s.filter.Match(e.Type, e.Data) {
+		if s.dialect.Raw() && !(enveloped && s.dialect.Passes(f.field, f.part())) || !s.matches(e) {
 			continue
 		}
 		if s.dialect.Digests() && !digested {
