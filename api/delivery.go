@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -16,7 +15,7 @@ import (
 
 func (s *Server) registerDeliveries(r fiber.Router) {
 	r.Get("/webhooks/:id<int>/deliveries", s.client(s.handleDeliveryList))
-	r.Get("/webhooks/:id<int>/stats", s.client(s.handleStats))
+	r.Get("/deliveries", s.client(s.handleHistory))
 	r.Get("/deliveries/:id", s.client(s.handleDeliveryGet))
 	r.Post("/deliveries/:id/resend", s.client(s.handleDeliveryResend))
 }
@@ -208,71 +207,4 @@ func (s *Server) deliveries(ctx context.Context, webhookID int64, f models.Deliv
 		next = strconv.FormatInt(rows[len(rows)-1].EventID, 10)
 	}
 	return rows, next, err
-}
-
-const (
-	statsHours    = 24
-	maxStatsHours = 30 * 24
-)
-
-func (s *Server) handleStats(c *fiber.Ctx, who caller) error {
-	id, err := pathID(c, "id")
-	if err != nil {
-		return err
-	}
-	hours, err := number("hours", c.Query("hours"), statsHours, 1, maxStatsHours)
-	if err != nil {
-		return err
-	}
-	if _, err := s.store.Webhook(c.UserContext(), who.Business, id); err != nil {
-		return err
-	}
-	st, err := s.store.Stats(c.UserContext(), id, s.now().Add(-time.Duration(hours)*time.Hour))
-	if err != nil {
-		return err
-	}
-	v := statsView(st, hours)
-	waiting, err := s.store.WaitingOf(c.UserContext(), id)
-	if err != nil {
-		return err
-	}
-	v.Waiting, v.Circuit = waitingView(waiting, s.now()), s.circuit(c.UserContext(), id)
-	return reply(c, http.StatusOK, v)
-}
-
-type statsJSON struct {
-	Hours       int      `json:"hours"`
-	Total       int64    `json:"total"`
-	Successful  int64    `json:"successful"`
-	Failed      int64    `json:"failed"`
-	Pending     int64    `json:"pending"`
-	Held        int64    `json:"held"`
-	Attempts    int64    `json:"attempts"`
-	SuccessRate *float64 `json:"success_rate"` // from 0 to 1, of what is decided; null while nothing is
-	Latency     struct {
-		P50 float64 `json:"p50"`
-		P95 float64 `json:"p95"`
-		P99 float64 `json:"p99"`
-	} `json:"latency_ms"`
-	Waiting waitingJSON  `json:"waiting"` // now, whatever the hours
-	Circuit *circuitJSON `json:"circuit"` // null where it is not known
-}
-
-func statsView(st models.Stats, hours int) statsJSON {
-	v := statsJSON{Hours: hours, Total: st.Total, Successful: st.Succeeded, Failed: st.Failed, Pending: st.Pending, Held: st.Held, Attempts: st.Attempts}
-	if rate, ok := successRate(st); ok {
-		v.SuccessRate = &rate
-	}
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	v.Latency.P50, v.Latency.P95, v.Latency.P99 = ms(st.P50), ms(st.P95), ms(st.P99)
-	return v
-}
-
-// successRate is the share of successes among the decided, to four places and never rounded up to all.
-func successRate(st models.Stats) (float64, bool) {
-	decided := st.Succeeded + st.Failed
-	if decided == 0 {
-		return 0, false
-	}
-	return float64(st.Succeeded*10_000/decided) / 10_000, true
 }
