@@ -170,7 +170,7 @@ func TestMistakes(t *testing.T) {
 	}
 	var mu sync.Mutex
 	known := map[string]bool{}
-	newest := int64(0)
+	newest := map[int64]int64{} // by conversation
 	var inside atomic.Int32
 	for _, c := range []struct {
 		name   string
@@ -221,14 +221,19 @@ func TestMistakes(t *testing.T) {
 		}, map[check.Name]check.Result{check.Duplicate: check.Warning}, check.C, "webhook-id"},
 		{"refuses what is late", func(w http.ResponseWriter, q *http.Request, d fanouttest.Delivery) {
 			take(w, q, d, func() {
-				var e struct{ Data struct{ Sequence int64 } }
+				var e struct {
+					Data struct {
+						Sequence     int64
+						Conversation struct{ ID int64 }
+					}
+				}
 				_ = json.Unmarshal(d.Body, &e)
 				mu.Lock()
 				defer mu.Unlock()
-				if e.Data.Sequence < newest {
+				if e.Data.Sequence < newest[e.Data.Conversation.ID] {
 					w.WriteHeader(http.StatusConflict)
 				}
-				newest = max(newest, e.Data.Sequence)
+				newest[e.Data.Conversation.ID] = max(newest[e.Data.Conversation.ID], e.Data.Sequence)
 			})
 		}, map[check.Name]check.Result{check.Order: check.Warning}, check.C, "in any order"},
 		{"has a strict schema", func(w http.ResponseWriter, q *http.Request, d fanouttest.Delivery) {

@@ -55,17 +55,17 @@ const (
 // secret that is not the receiver's.
 func plan(r Receiver, stranger signature.Secret, now time.Time) ([]step, error) {
 	b := builder{r: r, now: now}
-	late := b.event(2, now)
+	early, late := b.event(now.Add(-time.Minute), 1, 0), b.event(now, 2, 0)
 	good := b.body(late)
 	signed := func(e event.Event, body []byte) request { return b.request(e, body, now, r.Secrets) }
-	plain := func() request { e := b.next(); return signed(e, b.body(e)) }
 
 	wrong, none, rewritten, old, turned, later, large := b.next(), b.next(), b.next(), b.next(), b.next(), b.next(), b.next()
-	early := b.event(1, now.Add(-time.Minute))
 	newer := b.spelled(later, func(body []byte) ([]byte, error) { return unheard(body, r.Dialect.EventName(later.Type)) })
 	steps := []step{
 		{check: Delivery, sent: "A message of a customer, rendered and signed like any delivery.", requests: []request{signed(late, good)}},
-		{check: TLS, sent: "The same."},
+		{check: TLS, sent: "The first request."},
+		{check: Duplicate, sent: "The first message once more, with the same webhook-id.", requests: []request{signed(late, good)}},
+		{check: Order, sent: "The message before the first one of the same conversation, a minute older" + b.sequences() + ".", requests: []request{signed(early, b.body(early))}},
 		{check: WrongSignature, sent: "A message signed with a secret that is not yours.",
 			requests: []request{b.request(wrong, b.body(wrong), now, []signature.Secret{stranger})}},
 		{check: NoSignature, sent: "A message without any signature header.", requests: []request{b.request(none, b.body(none), now, nil)}},
@@ -76,12 +76,10 @@ func plan(r Receiver, stranger signature.Secret, now time.Time) ([]step, error) 
 			requests: []request{b.request(old, b.body(old), now.Add(-stale), r.Secrets)}},
 		{check: Rotation, sent: "A message with several signatures in its header, as during a change of the secret; the first is another secret's, yours follows.",
 			requests: []request{b.request(turned, b.body(turned), now, slices.Concat([]signature.Secret{stranger}, r.Secrets))}},
-		{check: Duplicate, sent: "The first message once more, with the same webhook-id.", requests: []request{signed(late, good)}},
-		{check: Order, sent: "The message before the first one of the same conversation, a minute older" + b.sequences() + ".", requests: []request{signed(early, b.body(early))}},
 		{check: Unknown, sent: "An event as a later version may send it: " + novelty(newer) + ".", requests: []request{signed(later, newer)}},
 		{check: Large, sent: fmt.Sprintf("A message with a text of %d KB.", largeText>>10),
 			requests: []request{signed(large, b.spelled(large, func(body []byte) ([]byte, error) { return swollen(body, b.text(large)) }))}},
-		{check: Concurrent, sent: fmt.Sprintf("%d messages at the same time.", crowd), requests: []request{plain(), plain(), plain()}, together: true},
+		{check: Concurrent, sent: fmt.Sprintf("%d messages of different conversations at the same time.", crowd), requests: b.crowd(), together: true},
 		{check: Latency, sent: "All of the above that were taken, the large one aside."},
 	}
 	for i := range steps {
@@ -120,15 +118,25 @@ func inapplicable(check Name, r Receiver) string {
 type builder struct {
 	r    Receiver
 	now  time.Time
-	made int
+	made int64
 	err  error
 }
 
-// next is a sample that differs from every other one.
-func (b *builder) next() event.Event { return b.event(2, b.now) }
+// next is the next message of the conversation.
+func (b *builder) next() event.Event { return b.event(b.now, b.made+1, 0) }
 
-// event is a message that a customer sent in the open conversation, at a place in its order.
-func (b *builder) event(sequence int64, at time.Time) event.Event {
+// crowd are messages of customers who write at the same time.
+func (b *builder) crowd() []request {
+	var all []request
+	for i := range int64(crowd) {
+		e := b.event(b.now, 1, i+1)
+		all = append(all, b.request(e, b.body(e), b.now, b.r.Secrets))
+	}
+	return all
+}
+
+// event is a message that a customer sent, at a place in the order of a conversation. No two are the same.
+func (b *builder) event(at time.Time, sequence, conversation int64) event.Event {
 	b.made++
 	e, err := event.Sample(event.MessageReceived, at.Add(time.Duration(b.made)*time.Microsecond))
 	if err != nil {
@@ -141,6 +149,8 @@ func (b *builder) event(sequence int64, at time.Time) event.Event {
 		return e
 	}
 	d.BusinessID, d.Sequence = b.r.BusinessID, sequence
+	d.Conversation.ID += conversation
+	d.Contact.ID += conversation
 	key, _ := event.ParseID(e.ID)
 	e, err = event.New(key, e.Type, d, e.Upstream, e.CreatedAt)
 	b.fail(err)

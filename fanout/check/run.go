@@ -10,9 +10,9 @@ import (
 	"wabagate/fanout/signature"
 )
 
-// within bounds a whole check: no request is begun that might end later. It leaves a second to a check of at most a minute
-// for what connecting takes longer than it should.
-const within = 59 * time.Second
+// within bounds a whole check: no request is begun that might end later. What is left to a minute is for a connection that was
+// refused and is tried again.
+const within = 58 * time.Second
 
 // Run tries a receiver, in less than a minute and with 13 requests at most, and tells found of every finding as soon as it is made;
 // nil: nobody. A check that is broken off by its context says so in the findings that are missing. An error means that
