@@ -92,19 +92,20 @@ func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell
 		concurrency int
 		weights     map[string]int
 		do          handler
+		every       time.Duration // one at a time is taken; 0: at once
 	}
 	duties := []duty{
-		{"callbacks", o.Translators, map[string]int{task.QueueCallbacks: 1}, translate},
-		{"callback reports", 4 * o.Translators, map[string]int{task.QueueCallbackReports: 1}, translate},
-		{"live deliveries", o.Couriers, map[string]int{task.QueueLive: 1}, attempt(false)},
-		{"other deliveries", o.Couriers, map[string]int{task.QueueReports: 12, task.QueueBulk: 4, task.QueueHistory: 1, task.QueueReplayed: 2}, attempt(false)},
-		{"slow deliveries", max(1, o.Couriers/2), map[string]int{task.QueueSlow: 1}, attempt(true)},
+		{"callbacks", o.Translators, map[string]int{task.QueueCallbacks: 1}, translate, 0},
+		{"callback reports", 4 * o.Translators, map[string]int{task.QueueCallbackReports: 1}, translate, 0},
+		{"live deliveries", o.Couriers, map[string]int{task.QueueLive: 1}, attempt(false), 0},
+		{"other deliveries", o.Couriers, map[string]int{task.QueueReports: 12, task.QueueBulk: 4, task.QueueHistory: 1, task.QueueReplayed: 2}, attempt(false), 0},
+		{"slow deliveries", max(1, o.Couriers/2), map[string]int{task.QueueSlow: 1}, attempt(true), 0},
 	}
 	if o.Send != nil {
-		duties = append(duties, duty{"sends", o.Senders, map[string]int{task.QueueSends: 1}, o.Send})
+		duties = append(duties, duty{"sends", o.Senders, map[string]int{task.QueueSends: 1}, o.Send, 0})
 	}
 	if o.Reply != nil {
-		duties = append(duties, duty{"replies", o.Repliers, map[string]int{task.QueueReplies: 1}, o.Reply})
+		duties = append(duties, duty{"replies", o.Repliers, map[string]int{task.QueueReplies: 1}, o.Reply, replyEvery})
 	}
 	for _, one := range duties {
 		client, err := dial()
@@ -119,6 +120,9 @@ func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell
 			}
 		}
 		client.AddHook(bell.Hook(slices.Sorted(maps.Keys(queues))...))
+		if one.every > 0 {
+			client.AddHook(task.Paced(one.every))
+		}
 		w.servers = append(w.servers, server{name: one.name, do: one.do, Server: asynq.NewServerFromRedisClient(client, asynq.Config{
 			Concurrency:              one.concurrency,
 			Queues:                   queues,
@@ -139,6 +143,10 @@ func NewWorker(o WorkerOptions, dial func() (redis.UniversalClient, error), bell
 	}
 	return w, nil
 }
+
+// replyEvery is how often a message to be answered is taken, at most: answers take seconds, and the messages of a second,
+// taken at once, would hold up those of the next.
+const replyEvery = 4 * time.Millisecond
 
 // queueClock is how early the queue itself may be: it counts whole seconds.
 const queueClock = time.Second

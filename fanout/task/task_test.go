@@ -211,6 +211,29 @@ func TestWorkDueLaterWaits(t *testing.T) {
 	})
 }
 
+// A server that is paced takes one task after the other, however many are ready, and all of them.
+func TestPaced(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, dial func() redis.UniversalClient) {
+		const n, every = 10, 30 * time.Millisecond
+		bell := task.NewBell()
+		taken := make(chan time.Time, n)
+		paced := func() redis.UniversalClient { c := dial(); c.AddHook(task.Paced(every)); return c }
+		queue := task.NewQueue(dial(), bell, task.Layout{}, nil)
+		var ws []models.Work
+		for i := range n {
+			ws = append(ws, work(int64(i+1)))
+		}
+		require.NoError(t, queue.Enqueue(t.Context(), ws...))
+		serve(t, paced, bell, func(models.Work) { taken <- time.Now() })
+		first := <-taken
+		var last time.Time
+		for range n - 1 {
+			last = <-taken
+		}
+		require.GreaterOrEqual(t, last.Sub(first), (n-2)*every)
+	})
+}
+
 func TestForeignPayloadsAreRefusedForGood(t *testing.T) {
 	for _, payload := range []string{"", "{}", "null", "[]", `{"work":"x"}`, "\xff"} {
 		_, err := task.Parse(asynq.NewTask(task.TypeDeliver, []byte(payload)))
