@@ -13,9 +13,13 @@ import (
 // ended, by one goroutine each, many at a time.
 const (
 	// together bounds a group, and with it how long the embedded database's only writer is away.
-	together   = 16
+	together   = 8
 	readLinger = 20 * time.Millisecond
 	endLinger  = 100 * time.Millisecond
+	// restFor is how long each rests after a group, in units of what the group took: the busier the database, the less is asked
+	// of it. mostRest bounds a rest.
+	restFor  = 9
+	mostRest = 200 * time.Millisecond
 	// storeTimeout bounds what a group does.
 	storeTimeout = 20 * time.Second
 )
@@ -69,8 +73,12 @@ func apart[T any](group []T, do func([]T) error, failed func(T, error)) error {
 	return nil
 }
 
+// rest is to be called once a group is done that began at a time.
+func rest(began time.Time) { time.Sleep(min(restFor*time.Since(began), mostRest)) }
+
 // readAll reads turns.
 func (r *Responder) readAll(ctx context.Context, all []*reading) error {
+	defer rest(time.Now())
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	return apart(all, func(some []*reading) error {
@@ -112,6 +120,7 @@ func (r *Responder) turnOf(k models.ReplyTurn) turn {
 
 // endAll ends work.
 func (r *Responder) endAll(ctx context.Context, all []*ending) error {
+	defer rest(time.Now())
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	return apart(all, func(some []*ending) error {
