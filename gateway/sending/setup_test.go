@@ -345,23 +345,33 @@ func (p *process) metric(name, label string) float64 {
 	return 0
 }
 
-// stalls measures how long this machine lets a process wait that has something to do, at worst, until it is asked.
-func stalls() func() time.Duration {
-	stop, worst := make(chan struct{}), make(chan time.Duration)
+// stalls measures how punctual this machine lets a process be that has something to do, until it is asked: how long it had
+// to wait at worst, and the part of the time in which it had not to wait too long.
+func stalls() func() (worst time.Duration, punctual float64) {
+	stop, done := make(chan struct{}), make(chan struct{})
+	began := time.Now()
+	var worst, lost time.Duration
 	go func() {
+		defer close(done)
 		const nap = 2 * time.Millisecond
-		var most time.Duration
 		for last := time.Now(); ; last = time.Now() {
 			select {
 			case <-stop:
-				worst <- most
 				return
 			case <-time.After(nap):
-				most = max(most, time.Since(last)-nap)
+				late := time.Since(last) - nap
+				worst = max(worst, late)
+				if late >= punctuality {
+					lost += late
+				}
 			}
 		}
 	}()
-	return func() time.Duration { close(stop); return <-worst }
+	return func() (time.Duration, float64) {
+		close(stop)
+		<-done
+		return worst, 1 - lost.Seconds()/time.Since(began).Seconds()
+	}
 }
 
 // logBuffer is what was logged.
