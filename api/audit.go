@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"regexp"
@@ -33,7 +34,7 @@ func (who caller) actor() models.Actor {
 
 // audit records what a request has done, if it is one that is recorded.
 func (s *Server) audit(c *fiber.Ctx, who caller, told *note) {
-	action := actionOf(c.Method(), placeOf(c.Route().Path))
+	action := cmp.Or(told.action, actionOf(c.Method(), placeOf(c.Route().Path)))
 	if action == "" || told.idle || c.Response().StatusCode() >= http.StatusBadRequest {
 		return
 	}

@@ -19,6 +19,7 @@ import (
 type note struct {
 	object  models.Object
 	changes []models.Change
+	action  string // empty: what the route says
 	idle    bool
 }
 
@@ -53,6 +54,9 @@ func (n *note) changedSecretly(field string, before, after any) *note {
 	}
 	return n
 }
+
+// did names the action of a route that does one thing or another.
+func (n *note) did(action string) { n.action = action }
 
 // nothing says that the request, after all, changed nothing.
 func (n *note) nothing() { n.idle = true }

@@ -17,4 +17,10 @@
 // 2026-11-21: an inspector bin belongs to the business of the oldest webhook that points at it, and takes requests only
 // while there is one. A bin is part of a URL that anybody may type into a webhook; without an owner, knowing the URL
 // would be enough to read another business's messages, and an open bin would be free storage for the whole internet.
+//
+// 2026-11-21: what a role may do is decided by the route (rightsAt), and what a change is called in the audit log too (actionOf),
+// in the one door through which every route of a business goes (client). A route that is new is closed to readers and recorded
+// before anybody thinks of it; handlers add only names and what was before. An entry names a customer by an id and nothing
+// else, so that an erasure need not look there. It is written after the change, not with it: a process that is killed between
+// the two leaves a change without an entry.
 package api

@@ -65,7 +65,16 @@ func (s *Server) number(h numberHandler) fiber.Handler {
 		case key.NumberID == nil:
 			return errBusinessKey
 		}
-		return h(c, numberCaller{key.BusinessID, *key.NumberID})
+		// Of what a number's key does, changes of webhooks are in the audit log; messages have a history of their own.
+		told := &note{}
+		c.SetUserContext(context.WithValue(ctx, noteKey{}, told))
+		if err := h(c, numberCaller{key.BusinessID, *key.NumberID}); err != nil {
+			return err
+		}
+		if told.object.Kind != "" {
+			s.audit(c, caller{Business: key.BusinessID, Key: &key}, told)
+		}
+		return nil
 	}
 }
 

@@ -101,6 +101,7 @@ func (s *Server) handleConfigSet(c *fiber.Ctx, who numberCaller) error {
 	if err := s.dropConfigs(ctx, found[1:]); err != nil {
 		return err
 	}
+	noteOf(ctx).about("webhook", w.ID, w.Name).did("webhook.updated")
 	return reply(c, http.StatusOK, configView(w))
 }
 
@@ -114,6 +115,7 @@ func (s *Server) handleConfigDelete(c *fiber.Ctx, who numberCaller) error {
 	if err := s.dropConfigs(c.UserContext(), found); err != nil {
 		return err
 	}
+	noteOf(c.UserContext()).did("webhook.deleted")
 	said := "Webhook removed."
 	if len(found) == 0 {
 		said = "No webhook was set."

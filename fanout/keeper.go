@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"wabagate/fanout/event"
@@ -257,6 +258,10 @@ func (k *Keeper) probe(ctx context.Context, w models.Webhook) error {
 		return err
 	}
 	k.log.Info("webhook works again; it catches up", "webhook_id", w.ID)
+	if err := k.o.Store.Record(ctx, models.AuditEntry{BusinessID: w.BusinessID, Actor: models.SystemActor, Action: "webhook.enabled",
+		Object: models.Object{Kind: "webhook", ID: strconv.FormatInt(w.ID, 10), Name: w.Name}, Changes: []models.Change{{Field: "is_active", Before: false, After: true}}}); err != nil {
+		k.log.Error("not in the audit log", "webhook_id", w.ID, "error", err)
+	}
 	news := Operation{Type: event.WebhookRecovered, Webhook: w, Key: w.DisabledAt.UTC().Format(time.RFC3339), At: k.now(), Reason: "It took an event again and is switched on; what was kept for it follows."}
 	news.Webhook.DisabledBy, news.Held = "", job.Total
 	if err := k.o.News.Tell(ctx, news); err != nil {

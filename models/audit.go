@@ -86,6 +86,10 @@ func (r auditRow) entry() AuditEntry {
 
 // Record adds to the audit log.
 func (s *Store) Record(ctx context.Context, e AuditEntry) error {
+	return translate(s.write(ctx, func(db *gorm.DB) error { return s.recordIn(db, e) }), "record "+e.Action)
+}
+
+func (s *Store) recordIn(db *gorm.DB, e AuditEntry) error {
 	r := auditRow{ID: e.ID, BusinessID: e.BusinessID, ActorKind: e.Actor.Kind, ActorID: e.Actor.ID, Actor: printable(e.Actor.Name), IP: printable(e.IP), Action: keyText(e.Action),
 		Kind: printable(e.Object.Kind), ObjectID: keyText(e.Object.ID), Object: printable(e.Object.Name), Changes: append([]Change{}, e.Changes...)}
 	if r.ID == 0 {
@@ -94,7 +98,7 @@ func (s *Store) Record(ctx context.Context, e AuditEntry) error {
 	for i, c := range r.Changes {
 		r.Changes[i] = Change{printable(c.Field), printableValue(c.Before), printableValue(c.After)}
 	}
-	return translate(s.write(ctx, func(db *gorm.DB) error { return db.Create(&r).Error }), "record "+e.Action)
+	return db.Create(&r).Error
 }
 
 func printableValue(v any) any {

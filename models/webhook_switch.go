@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"gorm.io/gorm"
@@ -66,6 +67,14 @@ func (s *Store) DisableWebhook(ctx context.Context, id int64, by DisabledBy, rea
 			return res.Error
 		}
 		if err := endJobsOf(tx, id, "the webhook was switched off"); err != nil {
+			return err
+		}
+		var w webhookRow
+		if err := tx.Select("business_id", "name").First(&w, id).Error; err != nil {
+			return err
+		}
+		if err := s.recordIn(tx, AuditEntry{BusinessID: w.BusinessID, Actor: SystemActor, Action: "webhook.disabled", Object: Object{"webhook", strconv.FormatInt(id, 10), w.Name},
+			Changes: []Change{{"is_active", true, false}, {"disabled_by", nil, string(by)}}}); err != nil {
 			return err
 		}
 		return raiseRoutes(tx)

@@ -17,7 +17,7 @@ import (
 
 func adminCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "admin", Short: "Create businesses, users, apps, numbers and keys from a shell; rotate what protects secrets"}
-	cmd.AddCommand(bootstrapCommand(), adminBusiness(), adminUser(), adminPassword(), adminApp(), adminAppSecret(), adminNumber(), adminConnect(), adminKey(), adminRotateKeys(), adminReport(), adminList())
+	cmd.AddCommand(bootstrapCommand(), adminBusiness(), adminUser(), adminUsers(), adminPassword(), adminApp(), adminAppSecret(), adminNumber(), adminConnect(), adminKey(), adminRotateKeys(), adminReport(), adminList())
 	return cmd
 }
 
@@ -88,11 +88,15 @@ func (b bootstrap) run(ctx context.Context, s *models.Store) (bootstrapped, erro
 	if err != nil {
 		return out, err
 	}
-	_, key, err := s.CreateAPIKey(ctx, business.ID, nil, "bootstrap")
+	_, key, err := s.AddAPIKey(ctx, models.APIKey{BusinessID: business.ID, Name: "bootstrap", CreatedBy: models.AdminActor.Name})
 	if err != nil {
 		return out, err
 	}
-	_, numberKey, err := s.CreateAPIKey(ctx, business.ID, &number.ID, "bootstrap")
+	_, numberKey, err := s.AddAPIKey(ctx, models.APIKey{BusinessID: business.ID, NumberID: &number.ID, Name: "bootstrap", CreatedBy: models.AdminActor.Name})
+	if err != nil {
+		return out, err
+	}
+	err = record(ctx, s, business.ID, "business.created", "business", business.ID, business.Name)
 	return bootstrapped{business.ID, user.ID, app.Name, number.ID, number.PhoneNumberID, key.Text(), numberKey.Text()}, err
 }
 
@@ -161,39 +165,12 @@ func adminBusiness() *cobra.Command {
 	return &cobra.Command{Use: "business NAME", Short: "Create a business", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
 		return withStore(cmd.Context(), func(s *models.Store) error {
 			b, err := s.CreateBusiness(cmd.Context(), args[0])
+			if err == nil {
+				err = record(cmd.Context(), s, b.ID, "business.created", "business", b.ID, b.Name)
+			}
 			return say(cmd.OutOrStdout(), err, "business %d", b.ID)
 		})
 	}}
-}
-
-func adminUser() *cobra.Command {
-	var business int64
-	var password string
-	var operator bool
-	cmd := &cobra.Command{Use: "user EMAIL", Short: "Create a user (the very first one is an operator)", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		return withStore(cmd.Context(), func(s *models.Store) error {
-			if _, err := s.Business(cmd.Context(), business); err != nil {
-				return err
-			}
-			u, err := s.CreateUser(cmd.Context(), business, args[0], models.Secret(password), operator)
-			return say(cmd.OutOrStdout(), err, "user %d", u.ID)
-		})
-	}}
-	cmd.Flags().Int64Var(&business, "business", 0, "id of the business")
-	cmd.Flags().StringVar(&password, "password", "", "at least 8 characters")
-	cmd.Flags().BoolVar(&operator, "operator", false, "may also see the queues of all businesses at /monitor/")
-	return cmd
-}
-
-func adminPassword() *cobra.Command {
-	var password string
-	cmd := &cobra.Command{Use: "password EMAIL", Short: "Give a user another password and end the user's sessions", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		return withStore(cmd.Context(), func(s *models.Store) error {
-			return say(cmd.OutOrStdout(), s.SetPassword(cmd.Context(), args[0], models.Secret(password)), "password changed")
-		})
-	}}
-	cmd.Flags().StringVar(&password, "password", "", "at least 8 characters")
-	return cmd
 }
 
 func adminApp() *cobra.Command {
@@ -251,7 +228,10 @@ func adminKey() *cobra.Command {
 			if number != 0 {
 				of = &number
 			}
-			_, key, err := s.CreateAPIKey(cmd.Context(), business, of, args[0])
+			k, key, err := s.AddAPIKey(cmd.Context(), models.APIKey{BusinessID: business, NumberID: of, Name: args[0], CreatedBy: models.AdminActor.Name})
+			if err == nil {
+				err = record(cmd.Context(), s, business, "key.created", "key", k.ID, k.Name)
+			}
 			return say(cmd.OutOrStdout(), err, "%s", key.Text())
 		})
 	}}

@@ -31,6 +31,9 @@ func adminNumber() *cobra.Command {
 			}
 			n.BusinessID, n.PhoneNumberID, n.Display = business, args[0], digits(n.Display)
 			made, err := s.CreateNumber(cmd.Context(), n)
+			if err == nil {
+				err = record(cmd.Context(), s, business, "number.created", "number", made.ID, made.Name)
+			}
 			return say(cmd.OutOrStdout(), err, "number %d", made.ID)
 		})
 	}}
@@ -142,6 +145,9 @@ func connect(cmd *cobra.Command, s *models.Store, business int64, r line.Request
 		return fmt.Errorf("not connected (%s): %s", trouble.Step, trouble.Text())
 	}
 	if err != nil {
+		return err
+	}
+	if err := record(ctx, s, business, "number.connected", "number", made.Number.ID, made.Number.Name); err != nil {
 		return err
 	}
 	out := cmd.OutOrStdout()

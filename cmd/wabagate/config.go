@@ -30,7 +30,9 @@ type Config struct {
 	Roles        Roles
 	AllowPrivate deliver.Allowed
 	AllowHTTP    bool
-	MasterKey    models.Secret
+	// TrustedProxies are believed when they say whom a request comes from.
+	TrustedProxies []netip.Prefix
+	MasterKey      models.Secret
 	// PreviousMasterKey is the one before, while the master key is being changed.
 	PreviousMasterKey models.Secret
 	PublicURL         string
@@ -135,6 +137,10 @@ func settings() []setting {
 		{"WABAGATE_DATA", "./data", "directory of the embedded database", func(c *Config, v string) error { c.Data = v; return nil }},
 		{"WABAGATE_ROLES", "ingress,api,worker", "what this process does; `--roles` wins", func(c *Config, v string) (err error) { c.Roles, err = parseRoles(v); return err }},
 		{"WABAGATE_ALLOW_PRIVATE", "none; loopback when embedded", "CIDRs, addresses and host names (also `*.corp.example`), separated by commas, that customer URLs may reach although they are not public", func(c *Config, v string) (err error) { c.AllowPrivate, err = deliver.ParseAllowed(v); return err }},
+		{"WABAGATE_TRUSTED_PROXIES", "none", "CIDRs and addresses, separated by commas, of the reverse proxies in front of the gateway: whom they name in `X-Forwarded-For` is whose logins are limited and who is in the audit log", func(c *Config, v string) (err error) {
+			c.TrustedProxies, err = networks(v)
+			return err
+		}},
 		{"WABAGATE_ALLOW_HTTP", "false", "lets customer URLs be plain http outside the allow-list too", func(c *Config, v string) (err error) { c.AllowHTTP, err = boolean(v); return err }},
 		{"WABAGATE_MASTER_KEY", "data key unprotected", "protects the key that secrets in the database are encrypted with; any long random text, the same for every process", func(c *Config, v string) error {
 			if len(v) < 16 {
@@ -183,6 +189,10 @@ func settings() []setting {
 		}},
 		{"WABAGATE_MESSAGE_RETENTION", "kept", "how long the messages of conversations are kept after they were sent", func(c *Config, v string) (err error) {
 			c.Retention.Messages, err = duration(v, 24*time.Hour)
+			return err
+		}},
+		{"WABAGATE_AUDIT_RETENTION", "400d", "how long the audit log is kept: who changed what of a business's settings", func(c *Config, v string) (err error) {
+			c.Retention.Audit, err = duration(v, 24*time.Hour)
 			return err
 		}},
 		{"WABAGATE_MEDIA", "./data/media", "where files of messages are kept: a directory that all processes share, or a bucket `s3://name/prefix?endpoint=https://…&region=…` (`&virtual=true` puts its name into the host)", func(c *Config, v string) (err error) {
@@ -314,6 +324,24 @@ func number(v string, low, high int) (int, error) {
 		return 0, fmt.Errorf("is %q: expected a number from %d to %d", v, low, high)
 	}
 	return n, nil
+}
+
+// networks reads CIDRs and addresses, separated by commas.
+func networks(v string) ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for part := range strings.SplitSeq(v, ",") {
+		part = strings.TrimSpace(part)
+		p, err := netip.ParsePrefix(part)
+		if err != nil {
+			ip, err := netip.ParseAddr(part)
+			if err != nil {
+				return nil, fmt.Errorf("has %q: expected addresses and CIDRs separated by commas, such as 10.0.0.0/8,192.0.2.7", part)
+			}
+			p = netip.PrefixFrom(ip, ip.BitLen())
+		}
+		list = append(list, p.Masked())
+	}
+	return list, nil
 }
 
 // duration reads what Go writes (20s, 10m, 36h) and days (30d).

@@ -1,6 +1,7 @@
 package modelstest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -57,4 +58,16 @@ func testAudit(_ *testing.T, w *world) {
 	m, err = w.Maintain(w.ctx, time.Now().Add(401*day), models.Retention{})
 	w.ok(err)
 	w.equal("and no longer", m.Deleted, 1)
+}
+
+// testAuditOfGateway: what the gateway itself switches off is in the log, once.
+func testAuditOfGateway(_ *testing.T, w *world) {
+	for range 2 {
+		_, err := w.DisableWebhook(w.ctx, w.webhook.ID, models.ByReceiver, "answered 410")
+		w.ok(err)
+	}
+	list, err := w.Audit(w.ctx, w.business, models.AuditFilter{})
+	w.ok(err)
+	w.equal("entries", len(list), 1)
+	w.equal("entry", []any{list[0].Actor, list[0].Action, list[0].Object}, []any{models.SystemActor, "webhook.disabled", models.Object{Kind: "webhook", ID: fmt.Sprint(w.webhook.ID), Name: w.webhook.Name}})
 }
