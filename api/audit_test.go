@@ -93,6 +93,8 @@ func idOf(t *testing.T, answer string) int64 { return decode[struct{ ID int64 }]
 // unrecorded are routes that change something and leave no entry, and why.
 var unrecorded = map[string]string{
 	"POST /api/client/numbers/:id/replies/try": "a rehearsal: nothing is changed and nobody is written to",
+	"POST /api/client/webhooks/preview":        "it only shows",
+	"POST /api/client/webhooks/filter-preview": "it only counts",
 }
 
 // Every route that changes something leaves an entry, and no entry holds a secret or says who a customer is.
@@ -119,6 +121,7 @@ func TestEveryChangeIsAudited(t *testing.T) {
 	l.does("webhook.secret_rotated", "POST", one+"/secret/rotate", `{"secret":"hush-next","overlap_seconds":60}`)
 	l.does("webhook.secret_rotation_finished", "POST", one+"/secret/rotate/finish", "")
 	l.does("webhook.tested", "POST", one+"/test", `{}`)
+	l.does("webhook.checked", "POST", one+"/check", "")
 	l.does("webhook.tested", "POST", "/webhooks/test", `{"webhook_id":`+decimal(w)+`}`)
 	l.does("webhook.updated", "PUT", one, `{"dialect":"awalchat"}`)
 	l.does("webhook.verified", "POST", one+"/verify", "")

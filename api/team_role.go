@@ -39,6 +39,9 @@ var rightsAt = map[string]rights{
 	"numbers/*/media":   usualRights,
 	"numbers/*/replies": usualRights,
 	"webhooks/*/secret": {workers, workers},
+	// Previews change nothing, though what they are of comes in a body.
+	"webhooks/preview":        {anybody, anybody},
+	"webhooks/filter-preview": {anybody, anybody},
 }
 
 // placeOf is a route's path without what is the same everywhere: the prefix of the API, and what its ids are called.

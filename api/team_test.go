@@ -59,7 +59,7 @@ func (b *bundle) routes(reading bool) []registered {
 	return list
 }
 
-// ownAffairs are what anybody may do whatever their role, and why.
+// ownAffairs are what anybody may do whatever their role, although it is no mere reading, and why.
 var ownAffairs = map[string]string{
 	"POST login":              "nobody is logged in yet",
 	"POST logout":             "the session is one's own",
@@ -68,6 +68,9 @@ var ownAffairs = map[string]string{
 	"PUT me/password":         "one's own password, which may have become known",
 	"DELETE me/sessions":      "one's own sessions",
 	"DELETE me/sessions/*":    "one's own sessions",
+
+	"POST webhooks/preview":        "it only shows",
+	"POST webhooks/filter-preview": "it only counts",
 }
 
 // ownersAffairs are what members may not do.
