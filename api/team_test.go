@@ -61,6 +61,7 @@ func (b *bundle) routes(reading bool) []registered {
 
 // ownAffairs are what anybody may do whatever their role, although it is no mere reading, and why.
 var ownAffairs = map[string]string{
+	"POST look":               "how one likes the pages",
 	"POST login":              "nobody is logged in yet",
 	"POST logout":             "the session is one's own",
 	"POST invitations/accept": "nobody is logged in yet",
