@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -164,7 +165,10 @@ func TestEveryChangeIsAudited(t *testing.T) {
 	l.posts("job.cancelled", page+"/jobs/"+decimal(jobs[0].ID)+"/cancel", "")
 	delivery = b.delivery(row, "message.received", models.Failed, models.Attempt{Outcome: "failed", Status: 500})
 	l.posts("delivery.resent", "/deliveries/"+delivery+"/resend", "")
-	e = l.posts("webhook.deleted", page+"/delete", "")
+	l.posts("webhook.checked", page+"/check", "")
+	since := url.QueryEscape(b.clock.now().UTC().Add(-time.Hour).Format("2006-01-02T15:04"))
+	l.posts("webhook.replay_started", page+"/replay", "since="+since)
+	e = l.posts("webhook.deleted", page+"/delete", "confirm=Paper")
 	require.Equal(t, "Paper", e.Object.Name)
 	e, _ = l.does("webhook.deleted", "DELETE", one, "")
 	l.about(e, "webhook", w, "Sales")

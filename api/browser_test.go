@@ -51,7 +51,7 @@ func TestInBrowser(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "متجر 1", hook.Name)
 
-	do(t, ctx, chromedp.Click(`button[data-reveal]`), chromedp.WaitNotPresent(`button[data-reveal]:not([data-shown])`))
+	do(t, ctx, chromedp.Navigate(base+"/webhooks/1/signing"), chromedp.Click(`button[data-reveal]`), chromedp.WaitNotPresent(`button[data-reveal]:not([data-shown])`))
 	require.Equal(t, secret, text(t, ctx, "[data-secret]"))
 
 	// The inspector is live before anything arrives.
@@ -86,7 +86,9 @@ func TestInBrowser(t *testing.T) {
 		chromedp.WaitVisible(`.trial details[open] pre[data-pane=raw]`))
 	require.Contains(t, text(t, ctx, ".trial details[open] pre[data-pane=raw]"), `"type":"message.received"`)
 	do(t, ctx,
-		chromedp.Click(`aside section:last-child summary`),
+		chromedp.Click(`.tabs a[href$="/danger"]`),
+		chromedp.Click(`.zone summary`),
+		chromedp.SendKeys(`input[name=confirm]`, "متجر 1"),
 		chromedp.Click(`form[action$="/delete"] button`),
 		chromedp.WaitVisible(`.empty a`), // of the list, which is empty again
 		chromedp.Click(`.side form.who button`),

@@ -36,26 +36,37 @@ const checkTimeout = time.Minute + 5*time.Second
 // check tries the receiver of a webhook with good, forged and unusual events and grades it. found is told of every finding as it is
 // made; nil: nobody. The webhook need not be active. One check of a webhook runs at a time.
 func (s *Server) check(ctx context.Context, businessID, id int64, found func(check.Finding)) (check.Report, error) {
-	w, err := s.store.Webhook(ctx, businessID, id)
+	run, err := s.beginCheck(ctx, businessID, id)
 	if err != nil {
 		return check.Report{}, err
+	}
+	return run(found)
+}
+
+// beginCheck takes a place for a check, which run makes and gives back. It has to be called, once.
+func (s *Server) beginCheck(ctx context.Context, businessID, id int64) (run func(found func(check.Finding)) (check.Report, error), err error) {
+	w, err := s.store.Webhook(ctx, businessID, id)
+	if err != nil {
+		return nil, err
 	}
 	end, err := s.checks.begin(id)
 	if err != nil {
-		return check.Report{}, err
+		return nil, err
 	}
-	defer end()
-	// What a check may take is the receiver's affair and not that of ordinary requests; only the end of this process cuts it short.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
-	defer cancel()
-	go func() {
-		select {
-		case <-s.closing:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return s.courier.Check(ctx, w, found)
+	return func(found func(check.Finding)) (check.Report, error) {
+		defer end()
+		// What a check may take is the receiver's affair and not that of ordinary requests; only the end of this process cuts it short.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
+		defer cancel()
+		go func() {
+			select {
+			case <-s.closing:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		return s.courier.Check(ctx, w, found)
+	}, nil
 }
 
 // maxChecks is how many checks run in this process at once: they go around the pace of deliveries.

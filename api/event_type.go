@@ -123,23 +123,29 @@ func (s *Server) handleEventType(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	name := strings.Clone(c.Params("name"))
+	v, err := s.eventType(d, strings.Clone(c.Params("name")), who.Business)
+	if err != nil {
+		return err
+	}
+	return reply(c, http.StatusOK, map[string]eventTypeJSON{"event_type": v})
+}
+
+// eventType is one type as a dialect has it, under its name or one of its aliases, with a sample in the name of a business.
+func (s *Server) eventType(d dialect.Dialect, name string, businessID int64) (eventTypeJSON, error) {
 	canonical, _ := event.Resolve(name)
 	known, err := s.types[d.Name]()
 	if err != nil {
-		return err
+		return eventTypeJSON{}, err
 	}
 	i := slices.IndexFunc(known.types, func(t eventTypeJSON) bool { return t.Name == canonical })
 	if i < 0 {
 		e := unknownEvent("", name)
 		e.Status = http.StatusNotFound
-		return e
+		return eventTypeJSON{}, e
 	}
 	v := known.types[i]
-	if v.Sample, err = payloadSample(d, v.Name, who.Business, s.now()); err != nil {
-		return err
-	}
-	return reply(c, http.StatusOK, map[string]eventTypeJSON{"event_type": v})
+	v.Sample, err = payloadSample(d, v.Name, businessID, s.now())
+	return v, err
 }
 
 // queryDialect is the dialect that a request asks for; the default when it asks for none.

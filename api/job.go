@@ -188,11 +188,20 @@ func (s *Server) handleReplay(c *fiber.Ctx, who caller) error {
 		}
 		return reply(c, http.StatusOK, map[string]heldJSON{"replay": heldView(n, w.RateLimit)})
 	}
-	job, err := s.store.CreateJob(ctx, models.Job{BusinessID: who.Business, WebhookID: id, Kind: models.Replay, Filter: f})
+	job, err := s.replay(ctx, w, f)
 	if err != nil {
-		return jobRefused(err)
+		return err
 	}
 	return reply(c, http.StatusAccepted, jobStarted{fmt.Sprintf("%d deliveries are made again, oldest first.", job.Total), jobView(job)})
+}
+
+// replay starts the job that makes deliveries again.
+func (s *Server) replay(ctx context.Context, w models.Webhook, f models.JobFilter) (models.Job, error) {
+	job, err := s.store.CreateJob(ctx, models.Job{BusinessID: w.BusinessID, WebhookID: w.ID, Kind: models.Replay, Filter: f})
+	if err != nil {
+		return job, jobRefused(err)
+	}
+	return job, nil
 }
 
 // replayFilter says which deliveries are to be made again. Those that failed, unless it says otherwise.

@@ -28,23 +28,8 @@ func (s *Server) registerPages(app *fiber.App) {
 	app.Get("/guide", s.page(s.pageGuide))
 	app.Post("/simulate", s.fence, s.page(s.submitSimulate))
 
-	app.Get("/webhooks", s.page(s.pageWebhooks))
-	app.Get("/webhooks/new", s.page(s.pageWebhookNew))
-	app.Post("/webhooks/new", s.fence, s.page(s.submitWebhookNew))
-	app.Get("/webhooks/:id<int>", s.page(s.pageWebhook))
-	app.Get("/webhooks/:id<int>/edit", s.page(s.pageWebhookEdit))
-	app.Post("/webhooks/:id<int>/edit", s.fence, s.page(s.submitWebhookEdit))
-	app.Post("/webhooks/:id<int>/active", s.fence, s.page(s.submitWebhookActive))
-	app.Post("/webhooks/:id<int>/delete", s.fence, s.page(s.submitWebhookDelete))
-	app.Post("/webhooks/:id<int>/test", s.fence, s.page(s.submitTrial))
-	// The result of a trial stands under this address; who comes back to it later has only the webhook to see.
-	app.Get("/webhooks/:id<int>/test", func(c *fiber.Ctx) error { return back(c, "/webhooks/"+c.Params("id"), "") })
-	app.Post("/webhooks/:id<int>/verify", s.fence, s.page(s.submitVerify))
-	app.Post("/webhooks/:id<int>/secret/rotate", s.fence, s.page(s.submitRotate))
-	app.Post("/webhooks/:id<int>/secret/rotate/finish", s.fence, s.page(s.submitRotationFinish))
+	s.registerWebhookPages(app)
 	app.Get("/deliveries/:id", s.page(s.pageDelivery))
-	app.Post("/webhooks/:id<int>/catch-up", s.fence, s.page(s.submitCatchUp))
-	app.Post("/webhooks/:id<int>/jobs/:job<int>/cancel", s.fence, s.page(s.submitJobCancel))
 	app.Post("/deliveries/:id/resend", s.fence, s.page(s.submitResend))
 }
 
@@ -84,6 +69,12 @@ func render(c *fiber.Ctx, pages *dashboard.Pages, status int, v dashboard.View) 
 	if err := pages.Render(&b, v); err != nil {
 		return err
 	}
+	pageHeaders(c)
+	return c.Status(status).Send(b.Bytes())
+}
+
+// pageHeaders says how browsers are to treat a page.
+func pageHeaders(c *fiber.Ctx) {
 	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
 	c.Set(fiber.HeaderContentSecurityPolicy, dashboard.Policy)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
@@ -91,7 +82,6 @@ func render(c *fiber.Ctx, pages *dashboard.Pages, status int, v dashboard.View) 
 	// The origin of our own forms must stay visible: see fence.
 	c.Set(fiber.HeaderReferrerPolicy, "same-origin")
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	return c.Status(status).Send(b.Bytes())
 }
 
 // notices are what a page can say after a redirect. The URL carries the key and never the text.
@@ -110,6 +100,7 @@ var notices = map[string]string{
 	"resent":      "Queued. The attempt shows here in a moment.",
 
 	"verified":   "Verified: events are delivered from now on.",
+	"replaying":  "The replay has begun.",
 	"unverified": "The receiver was asked again and is still not verified.",
 }
 

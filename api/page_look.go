@@ -118,6 +118,15 @@ func pagePath(next string) string {
 	return localPath(next)
 }
 
+// confirmed refuses a form whose field confirm is not the word that had to be typed. White space need not be the same: an
+// input keeps no line breaks, and pages show one space for many.
+func confirmed(c *fiber.Ctx, word string) error {
+	if !slices.Equal(strings.Fields(c.FormValue("confirm")), strings.Fields(word)) {
+		return invalid("confirm", codeInvalid, "must be %q, as the page says, to go on", word)
+	}
+	return nil
+}
+
 // pagerOf leads through a list by cursor. later says that this is not its first page; older is the cursor of the next,
 // empty on the last; query is what narrows the list, and goes along.
 func pagerOf(path string, query url.Values, later bool, older string) dashboard.Pager {

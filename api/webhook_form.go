@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wabagate/api/dashboard"
+	"wabagate/fanout/event"
 	"wabagate/models"
 )
 
@@ -24,6 +25,28 @@ const noRetries = "none"
 type webhookForm struct {
 	dashboard.FormValues
 	events []string
+	// draft is what a person wants to see of the form before it is kept: draftPreview or draftMatches; empty: it is to be kept.
+	draft string
+}
+
+// What can be seen of a form before it is kept. The names are those of the buttons, and of the parts of the page.
+const (
+	draftPreview = "preview"
+	draftMatches = "matches"
+)
+
+// previewed is the type of event that the form's preview is of: the chosen one, or the first that the webhook gets.
+func (f webhookForm) previewed() string {
+	if f.PreviewEvent != "" {
+		return f.PreviewEvent
+	}
+	for _, name := range f.events {
+		canonical, _ := event.Resolve(name)
+		if _, ok := event.Lookup(canonical); ok {
+			return canonical
+		}
+	}
+	return event.MessageReceived
 }
 
 // change reads the form into what the JSON API would have said. A form says everything, so that an emptied field goes
@@ -52,10 +75,7 @@ func (f webhookForm) change(isNew bool) (webhookChange, error) {
 	if ch.schedule, err = parseSchedule(f.Schedule); err != nil {
 		return ch, err
 	}
-	ch.filter = maybe[json.RawMessage]{given: true, null: true}
-	if text := strings.TrimSpace(f.Filter); text != "" && text != "null" {
-		ch.filter = given(json.RawMessage(text))
-	}
+	ch.filter = f.filter()
 	ch.ordering = maybe[string]{given: true, null: f.Ordering == "", value: f.Ordering}
 	ch.auth = maybe[authChange]{given: true, null: true}
 	switch f.AuthType { // what was typed for another type is left alone
@@ -69,6 +89,14 @@ func (f webhookForm) change(isNew bool) (webhookChange, error) {
 	ch.certificate = maybe[certificateChange]{given: true, null: pair == certificateChange{}, value: pair}
 	ch.headers, err = parseHeaderLines(f.Headers)
 	return ch, err
+}
+
+// filter is the condition that was typed; null for none.
+func (f webhookForm) filter() maybe[json.RawMessage] {
+	if text := strings.TrimSpace(f.Filter); text != "" && text != "null" {
+		return given(json.RawMessage(text))
+	}
+	return maybe[json.RawMessage]{given: true, null: true}
 }
 
 func given[T any](v T) maybe[T] { return maybe[T]{given: true, value: v} }

@@ -10,6 +10,7 @@
 //	{{template "crumbs" .Above}}        pages above this one: []Crumb
 //	<div class="head">                  the page's head: <div class="grow"><h1>…</h1></div><div class="actions">buttons</div>
 //	{{template "tabs" .Tabs}}           views of one thing, or values of a filter: []Tab
+//	{{template "pages" .Tabs}}          pages of one thing, below its head: []Tab
 //	{{template "stats" .Cards}}         tiles with numbers: []Stat
 //	<div class="card table"><table class="cards">
 //	                                    rows that are cards on a phone: <td data-label="Status">, <td class="lead"> for the name
@@ -64,7 +65,8 @@ type View interface {
 
 // Views has one of each page, empty.
 func Views() []View {
-	return []View{Login{}, Failure{}, Home{}, Guide{}, Webhooks{}, WebhookForm{}, Webhook{}, Delivery{}, Inspector{}}
+	return []View{Login{}, Failure{}, Home{}, Guide{}, Delivery{}, Inspector{},
+		Webhooks{}, WebhookForm{}, EventType{}, Webhook{}, WebhookDeliveries{}, WebhookReplay{}, WebhookSigning{}, WebhookCheck{}, WebhookDanger{}}
 }
 
 // Asset is a file that pages refer to.

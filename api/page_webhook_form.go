@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -22,48 +21,50 @@ import (
 
 func (s *Server) pageWebhookNew(c *fiber.Ctx, who caller) error {
 	in := webhookForm{FormValues: dashboard.FormValues{URL: strings.Clone(c.Query("url")), Dialect: dialect.Default, SecretMode: secretGenerate}, events: []string{event.MessageReceived}}
-	return s.showForm(c, who, 0, in, nil)
+	return s.showForm(c, who, models.Webhook{}, in, nil)
 }
 
 func (s *Server) submitWebhookNew(c *fiber.Ctx, who caller) error {
 	in := readWebhookForm(c)
+	if in.draft != "" {
+		return s.showDraft(c, who, models.Webhook{}, in)
+	}
 	ch, err := in.change(true)
 	if err != nil {
-		return s.showForm(c, who, 0, in, err)
+		return s.showForm(c, who, models.Webhook{}, in, err)
 	}
 	w, _, err := s.createWebhook(c.UserContext(), who.Business, ch)
 	if err != nil {
-		return s.showForm(c, who, 0, in, err)
+		return s.showForm(c, who, models.Webhook{}, in, err)
 	}
-	return back(c, fmt.Sprintf("/webhooks/%d", w.ID), "created")
+	return back(c, webhookPath(w.ID), "created")
 }
 
 func (s *Server) pageWebhookEdit(c *fiber.Ctx, who caller) error {
-	id, err := pathID(c, "id")
+	w, err := s.webhookOf(c, who)
 	if err != nil {
 		return err
 	}
-	w, err := s.store.Webhook(c.UserContext(), who.Business, id)
-	if err != nil {
-		return err
-	}
-	return s.showForm(c, who, id, formOf(w), nil)
+	return s.showForm(c, who, w, formOf(w), nil)
 }
 
 func (s *Server) submitWebhookEdit(c *fiber.Ctx, who caller) error {
-	id, err := pathID(c, "id")
+	w, err := s.webhookOf(c, who)
 	if err != nil {
 		return err
 	}
 	in := readWebhookForm(c)
+	if in.draft != "" {
+		return s.showDraft(c, who, w, in)
+	}
 	ch, err := in.change(false)
 	if err != nil {
-		return s.showForm(c, who, id, in, err)
+		return s.showForm(c, who, w, in, err)
 	}
-	if _, _, err := s.updateWebhook(c.UserContext(), who.Business, id, ch); err != nil {
-		return s.showForm(c, who, id, in, err)
+	if _, _, err := s.updateWebhook(c.UserContext(), who.Business, w.ID, ch); err != nil {
+		return s.showForm(c, who, w, in, err)
 	}
-	return back(c, fmt.Sprintf("/webhooks/%d", id), "updated")
+	return back(c, webhookPath(w.ID), "updated")
 }
 
 // readWebhookForm copies the fields out of the request.
@@ -72,7 +73,7 @@ func readWebhookForm(c *fiber.Ctx) webhookForm {
 	in := webhookForm{FormValues: dashboard.FormValues{Name: text("name"), URL: text("url"), Description: text("description"), Dialect: text("dialect"), Number: text("number_id"),
 		SecretMode: text("secret_mode"), Secret: text("secret"), Rate: text("rate_limit"), Timeout: text("timeout"), Schedule: text("retry_schedule"),
 		Headers: text("headers"), More: text("more_events"), Filter: text("filter"), Ordering: text("ordering"), AuthType: text("auth_type"), AuthUser: text("auth_username"),
-		AuthPassword: text("auth_password"), AuthToken: text("auth_token"), Certificate: text("certificate"), CertificateKey: text("certificate_key")}}
+		AuthPassword: text("auth_password"), AuthToken: text("auth_token"), Certificate: text("certificate"), CertificateKey: text("certificate_key"), PreviewEvent: text("preview_event")}, draft: text("do")}
 	for _, name := range c.Request().PostArgs().PeekMulti("events") {
 		in.events = append(in.events, string(name))
 	}
@@ -120,13 +121,14 @@ func filterText(raw json.RawMessage) string {
 	return laid.String()
 }
 
-// showForm draws the form, with what is wrong in it if it came back.
-func (s *Server) showForm(c *fiber.Ctx, who caller, id int64, in webhookForm, wrong error) error {
-	status, title := http.StatusOK, "Add webhook"
-	if id != 0 {
-		title = "Edit webhook"
+// showForm draws the form, with what is wrong in it if it came back. w is the webhook that is changed; the zero one for a new
+// one.
+func (s *Server) showForm(c *fiber.Ctx, who caller, w models.Webhook, in webhookForm, wrong error) error {
+	view, err := s.formView(c, who, w, in)
+	if err != nil {
+		return err
 	}
-	view := dashboard.WebhookForm{Shell: shell(who, title), ID: id, Values: in.FormValues}
+	status := http.StatusOK
 	if wrong != nil {
 		var e *Error
 		if !errors.As(wrong, &e) {
@@ -134,9 +136,24 @@ func (s *Server) showForm(c *fiber.Ctx, who caller, id int64, in webhookForm, wr
 		}
 		status, view.Field, view.Error = e.Status, e.Field, sentence(e)
 	}
+	if view.Preview, err = s.formPreview(c.UserContext(), w, in); err != nil {
+		return err
+	}
+	return s.render(c, status, view)
+}
+
+// formView is the form as it is shown, without what needs a look at it as a whole.
+func (s *Server) formView(c *fiber.Ctx, who caller, w models.Webhook, in webhookForm) (dashboard.WebhookForm, error) {
+	title := "Add webhook"
+	if w.ID != 0 {
+		title = "Settings of " + w.Name
+	}
+	view := dashboard.WebhookForm{Shell: shell(who, title), ID: w.ID, Values: in.FormValues, Samples: choosable(in.previewed(), func(string) bool { return true })}
 	view.Values.Secret = ""
+	view.Retype = in.Secret != ""
 	for _, typed := range []*string{&view.Values.AuthPassword, &view.Values.AuthToken, &view.Values.CertificateKey} {
 		if *typed != keepValue { // a page does not give back what was typed as a secret
+			view.Retype = view.Retype || *typed != ""
 			*typed = ""
 		}
 	}
@@ -148,22 +165,24 @@ func (s *Server) showForm(c *fiber.Ctx, who caller, id int64, in webhookForm, wr
 	for _, name := range dialect.Names() {
 		view.Dialects = append(view.Dialects, dashboard.Choice{Value: name, Label: name + dialectHint(name), Chosen: name == in.Dialect})
 	}
-	view.Orderings = options(in.Ordering, [2]string{models.OrderNone, "As they come"}, [2]string{models.OrderConversation, "One conversation's one at a time, in order"})
+	view.Orderings = options(in.Ordering, [2]string{models.OrderNone, "As they come"}, [2]string{models.OrderConversation, "In order within a conversation"})
 	view.AuthTypes = options(in.AuthType, [2]string{"", "None"}, [2]string{models.AuthBasic, "User name and password"}, [2]string{models.AuthBearer, "Bearer token"})
 	var err error
 	if view.Numbers, err = s.numberChoices(c.UserContext(), who.Business, in.Number); err != nil {
-		return err
+		return view, err
+	}
+	view.Here = view.Action()
+	if w.ID != 0 {
+		view.WebhookHead, err = s.webhookHead(c.UserContext(), who, w, "edit")
+		view.Here = view.Action()
+		return view, err
 	}
 	view.Above = []dashboard.Crumb{{Label: "Webhooks", Path: "/webhooks"}}
-	if id != 0 {
-		view.Above = append(view.Above, dashboard.Crumb{Label: in.Name, Path: fmt.Sprintf("/webhooks/%d", id)})
-		return s.render(c, status, view)
-	}
 	view.Inspector = s.freshInspector(c)
 	if s.reachesLoopback() {
 		view.Local = localReceiver
 	}
-	return s.render(c, status, view)
+	return view, nil
 }
 
 // options makes the options of a list of pairs, each a value and its label.
