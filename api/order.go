@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -52,16 +53,34 @@ func orderView(o models.Order) orderJSON {
 		CreatedAt: event.Time{Time: o.CreatedAt}, UpdatedAt: event.Time{Time: o.UpdatedAt}}
 }
 
-func (s *Server) handleOrderList(c *fiber.Ctx, who caller) error {
-	before, limit, err := page(c.Query)
-	if err != nil {
-		return err
+// parseOrderFilter reads what a list is asked for. query reads one parameter.
+func parseOrderFilter(query func(key string, defaults ...string) string) (f models.OrderFilter, err error) {
+	f.Status = strings.Clone(query("status"))
+	if f.Status != "" && !slices.Contains(orderStatuses(), f.Status) {
+		return f, invalid("status", codeInvalid, "must be one of %s", strings.Join(orderStatuses(), ", "))
 	}
-	rows, err := s.store.ListOrders(c.UserContext(), who.Business, before, limit+1)
-	if err != nil {
-		return err
-	}
+	f.Before, f.Limit, err = page(query)
+	return f, err
+}
+
+// orders are a page of a business's orders, and the cursor of the next.
+func (s *Server) orders(ctx context.Context, businessID int64, f models.OrderFilter) ([]models.Order, string, error) {
+	limit := f.Limit
+	f.Limit++
+	rows, err := s.store.ListOrders(ctx, businessID, f)
 	rows, next := cut(rows, limit, func(o models.Order) int64 { return o.ID })
+	return rows, next, err
+}
+
+func (s *Server) handleOrderList(c *fiber.Ctx, who caller) error {
+	f, err := parseOrderFilter(c.Query)
+	if err != nil {
+		return err
+	}
+	rows, next, err := s.orders(c.UserContext(), who.Business, f)
+	if err != nil {
+		return err
+	}
 	return reply(c, http.StatusOK, struct {
 		Orders []orderJSON `json:"orders"`
 		Next   string      `json:"next_cursor,omitempty"`
@@ -89,11 +108,15 @@ func parseOrder(body []byte) (orderChange, error) {
 	if o.err != nil {
 		return ch, o.err
 	}
+	return ch, ch.check()
+}
+
+func (ch *orderChange) check() error {
 	if ch.status.given && !slices.Contains(orderStatuses(), ch.status.value) {
-		return ch, invalid("status", codeInvalid, "must be one of %s", strings.Join(orderStatuses(), ", "))
+		return invalid("status", codeInvalid, "must be one of %s", strings.Join(orderStatuses(), ", "))
 	}
 	ch.reference.value = strings.TrimSpace(ch.reference.value)
-	return ch, checkText("reference", ch.reference.value, false, maxReference)
+	return checkText("reference", ch.reference.value, false, maxReference)
 }
 
 func (ch orderChange) apply(o *models.Order) {
@@ -103,6 +126,18 @@ func (ch orderChange) apply(o *models.Order) {
 	if ch.reference.given {
 		o.Reference = ch.reference.value
 	}
+}
+
+// setOrder changes an order, and tells webhooks of it.
+func (s *Server) setOrder(ctx context.Context, businessID, id int64, ch orderChange) (models.Order, error) {
+	order, err := s.recorder.SetOrder(ctx, businessID, id, func(o *models.Order) error {
+		ch.apply(o)
+		return nil
+	})
+	if errors.Is(err, models.ErrConflict) {
+		return order, &Error{Status: http.StatusConflict, Code: "conflict", Message: "another order of this number has this reference", Field: "reference"}
+	}
+	return order, err
 }
 
 func (s *Server) handleOrderUpdate(c *fiber.Ctx, who caller) error {
@@ -118,13 +153,7 @@ func (s *Server) handleOrderUpdate(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	order, err := s.recorder.SetOrder(c.UserContext(), who.Business, id, func(o *models.Order) error {
-		ch.apply(o)
-		return nil
-	})
-	if errors.Is(err, models.ErrConflict) {
-		return &Error{Status: http.StatusConflict, Code: "conflict", Message: "another order of this number has this reference", Field: "reference"}
-	}
+	order, err := s.setOrder(c.UserContext(), who.Business, id, ch)
 	if err != nil {
 		return err
 	}

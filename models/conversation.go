@@ -82,12 +82,8 @@ func (s *Store) Conversations(ctx context.Context, businessID int64, f Conversat
 	if f.Status != "" {
 		q = q.Where("v.status = ?", printable(f.Status))
 	}
-	if f.Label != "" { // a label stands in the list as one JSON text, quotes included
-		position := "strpos"
-		if s.embedded {
-			position = "instr"
-		}
-		q = q.Where(position+"(v.labels, ?) > 0", encodeText(printable(f.Label)))
+	if f.Label != "" {
+		q = q.Where(s.labelled(), encodeText(printable(f.Label)))
 	}
 	if f.Before > 0 {
 		q = q.Where("v.id < ?", f.Before)

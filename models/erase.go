@@ -26,6 +26,9 @@ type Erasure struct {
 	ErasedAt                  time.Time // zero: it is not finished
 	// Counts says how much was erased of each kind of thing.
 	Counts map[string]int64
+	// Step says what is erased now and Share how far it is, from 0 to 1; "" and 1 of one that is finished.
+	Step  string
+	Share float64
 }
 
 // The steps of an erasure, in order. Each is done in chunks; place is where the step stands.
@@ -64,7 +67,29 @@ func (erasureRow) TableName() string { return "erasures" }
 func (r erasureRow) erasure() Erasure {
 	e := Erasure{ID: r.ID, BusinessID: r.BusinessID, ContactID: r.ContactID, RequestedBy: r.RequestedBy, StartedAt: r.StartedAt.UTC(), ErasedAt: timeOrZero(r.ErasedAt).UTC(), Counts: map[string]int64{}}
 	_ = json.Unmarshal([]byte(r.Counts), &e.Counts) // our own encoding
+	e.Step, e.Share = r.Step, 1
+	if i := slices.Index([]string{eraseSent, eraseEvents, eraseStray, eraseMessages, eraseCallbacks, eraseInspected}, r.Step); i >= 0 {
+		e.Share = float64(i) / 6
+	}
 	return e
+}
+
+// ErasureByID reads an erasure of a business. ErrNotFound.
+func (s *Store) ErasureByID(ctx context.Context, businessID, id int64) (Erasure, error) {
+	return s.erasureWhere(ctx, "business_id = ? AND id = ?", businessID, id)
+}
+
+// ErasureOf reads the erasure of a business's contact. ErrNotFound: nobody asked for one.
+func (s *Store) ErasureOf(ctx context.Context, businessID, contactID int64) (Erasure, error) {
+	return s.erasureWhere(ctx, "business_id = ? AND contact_id = ?", businessID, contactID)
+}
+
+func (s *Store) erasureWhere(ctx context.Context, where string, args ...any) (Erasure, error) {
+	var row erasureRow
+	if err := s.db.WithContext(ctx).Where(where, args...).Take(&row).Error; err != nil {
+		return Erasure{}, translate(err, "erasure")
+	}
+	return row.erasure(), nil
 }
 
 // Erasures lists the erasures of a business, newest first: those with an id smaller than before (0: all), at most limit

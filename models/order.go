@@ -3,15 +3,39 @@ package models
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"gorm.io/gorm"
 )
 
-// ListOrders lists a business's orders, newest first: those with an id smaller than before (0: all), at most limit (0
-// means 50, at most 200).
-func (s *Store) ListOrders(ctx context.Context, businessID, before int64, limit int) ([]Order, error) {
+// OrderFilter narrows a list of orders. The zero value of a field does not narrow.
+type OrderFilter struct {
+	Status string
+	// Contact is whose orders are listed, those of who was merged into the contact too.
+	Contact  int64
+	From, To time.Time // when they were made, To excluded
+	// Before is the cursor: only orders with a smaller id.
+	Before int64
+	Limit  int // 0 means 50, at most 200
+}
+
+// ListOrders lists a business's orders, newest first.
+func (s *Store) ListOrders(ctx context.Context, businessID int64, f OrderFilter) ([]Order, error) {
+	q := s.page(ctx, businessID, f.Before, f.Limit)
+	if f.Status != "" {
+		q = q.Where("status = ?", printable(f.Status))
+	}
+	if f.Contact != 0 {
+		q = q.Where("conversation_id IN (SELECT v.id FROM conversations v JOIN contacts c ON c.id = v.contact_id WHERE c.id = ? OR c.merged_into = ?)", f.Contact, f.Contact)
+	}
+	if !f.From.IsZero() {
+		q = q.Where("created_at >= ?", moment(f.From))
+	}
+	if !f.To.IsZero() {
+		q = q.Where("created_at < ?", moment(f.To))
+	}
 	var orders []Order
-	return orders, translate(s.page(ctx, businessID, before, limit).Find(&orders).Error, "list orders")
+	return orders, translate(q.Find(&orders).Error, "list orders")
 }
 
 // OrderByID reads a business's order.

@@ -29,7 +29,7 @@ func Exercise(t *testing.T, open func(testing.TB) *models.Store) {
 		{"orders", testOrders}, {"orders that are one", testOrdersJoined}, {"broadcasts", testBroadcasts}, {"rush of trade", testTradeRush},
 		{"plans", testPlans}, {"recipients", testRecipients}, {"release", testRelease}, {"lease", testLease}, {"pause", testPause}, {"cancel a broadcast", testCancelBroadcast},
 		{"recipient reports", testRecipientReports}, {"opt-outs", testOptOuts}, {"rush of releases", testReleaseRush}, {"retention of recipients", testRetentionOfRecipients},
-		{"contacts", testContacts}, {"conversations", testConversations}, {"number token", testNumberToken}, {"webhook filter", testWebhookFilter},
+		{"contacts", testContacts}, {"conversations", testConversations}, {"inbox", testInbox}, {"inbox with a filter", testInboxFiltered}, {"forms", testForms}, {"changes of a contact", testContactChanges}, {"number token", testNumberToken}, {"webhook filter", testWebhookFilter},
 		{"events", testEvents}, {"messages", testMessages}, {"rollback", testRollback}, {"text", testText}, {"times", testTimes},
 		{"rush", testRush}, {"rush of reports", testStatusRush},
 		{"settle", testSettle}, {"health", testHealth}, {"load group", testLoadGroup}, {"settle twice", testSettleTwice},

@@ -54,7 +54,7 @@ func testOrders(_ *testing.T, w *world) {
 	second.NumberID = 4711
 	w.equal("of another number", w.orders(second)[0].ID != made.ID, true)
 	list := func(business, before int64, limit int) (ids []string) {
-		os, err := w.ListOrders(w.ctx, business, before, limit)
+		os, err := w.ListOrders(w.ctx, business, models.OrderFilter{Before: before, Limit: limit})
 		w.ok(err)
 		for _, o := range os {
 			ids = append(ids, fmt.Sprint(o.NumberID == w.number.ID, o.Wamid))
@@ -179,7 +179,7 @@ func testTradeRush(_ *testing.T, w *world) {
 	for _, b := range bs {
 		w.equal("counted", b.Sent, rushers*rounds)
 	}
-	os, err := w.ListOrders(w.ctx, w.business, 0, 0)
+	os, err := w.ListOrders(w.ctx, w.business, models.OrderFilter{})
 	w.ok(err)
 	w.equal("orders", len(os), n)
 }
