@@ -65,20 +65,26 @@ func views[T, V any](rows []T, view func(T) V) []V {
 	return list
 }
 
-func (s *Server) handleContactList(c *fiber.Ctx, who caller) error {
+// contacts are the page of contacts that a request asks for, what it searches, and the cursor of the next page.
+func (s *Server) contacts(c *fiber.Ctx, who caller) (rows []models.Contact, search, next string, err error) {
 	before, limit, err := page(c.Query)
 	if err != nil {
-		return err
+		return nil, "", "", err
 	}
-	search := strings.TrimSpace(strings.Clone(c.Query("search")))
+	search = strings.TrimSpace(strings.Clone(c.Query("search")))
 	if err := checkText("search", search, false, maxName); err != nil {
-		return err
+		return nil, search, "", err
 	}
-	rows, err := s.store.Contacts(c.UserContext(), who.Business, models.ContactFilter{Search: search, Before: before, Limit: limit + 1})
+	rows, err = s.store.Contacts(c.UserContext(), who.Business, models.ContactFilter{Search: search, Before: before, Limit: limit + 1})
+	rows, next = cut(rows, limit, func(c models.Contact) int64 { return c.ID })
+	return rows, search, next, err
+}
+
+func (s *Server) handleContactList(c *fiber.Ctx, who caller) error {
+	rows, _, next, err := s.contacts(c, who)
 	if err != nil {
 		return err
 	}
-	rows, next := cut(rows, limit, func(c models.Contact) int64 { return c.ID })
 	return reply(c, http.StatusOK, struct {
 		Contacts []contactJSON `json:"contacts"`
 		Next     string        `json:"next_cursor,omitempty"`

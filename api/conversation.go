@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -137,20 +138,24 @@ func parseConversation(body []byte) (conversationChange, error) {
 	if ch.ai.null {
 		return ch, invalid("ai", codeInvalid, "must be true or false")
 	}
+	return ch, ch.check()
+}
+
+// check refuses what cannot be, and trims the texts.
+func (ch *conversationChange) check() (err error) {
 	if ch.status.given {
 		if err := checkStatus(ch.status.value); err != nil {
-			return ch, err
+			return err
 		}
 	}
-	var err error
 	if ch.labels.value, err = cleanLabels(ch.labels.value); err != nil {
-		return ch, err
+		return err
 	}
 	ch.note.value, ch.assignee.value = strings.TrimSpace(ch.note.value), strings.TrimSpace(ch.assignee.value)
 	if err := checkText("note", ch.note.value, false, maxNote); err != nil {
-		return ch, err
+		return err
 	}
-	return ch, checkText("assignee", ch.assignee.value, false, maxAssignee)
+	return checkText("assignee", ch.assignee.value, false, maxAssignee)
 }
 
 // cleanLabels trims labels and leaves each in once.
@@ -188,6 +193,15 @@ func (ch conversationChange) apply(s *models.ConversationSettings) {
 	}
 }
 
+// setConversation changes what people say of a conversation, and tells webhooks of it.
+func (s *Server) setConversation(ctx context.Context, businessID, id int64, ch conversationChange) (models.Conversation, error) {
+	return s.recorder.SetConversation(ctx, businessID, id, func(settings *models.ConversationSettings) error {
+		ch.apply(settings)
+		ch.applyAI(settings, s.now())
+		return nil
+	})
+}
+
 func (s *Server) handleConversationUpdate(c *fiber.Ctx, who caller) error {
 	id, err := pathID(c, "id")
 	if err != nil {
@@ -202,12 +216,7 @@ func (s *Server) handleConversationUpdate(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	row.Conversation, err = s.recorder.SetConversation(c.UserContext(), who.Business, id, func(settings *models.ConversationSettings) error {
-		ch.apply(settings)
-		ch.applyAI(settings, s.now())
-		return nil
-	})
-	if err != nil {
+	if row.Conversation, err = s.setConversation(c.UserContext(), who.Business, id, ch); err != nil {
 		return err
 	}
 	return reply(c, http.StatusOK, struct {

@@ -71,25 +71,7 @@ func (s *Server) handleContactErase(c *fiber.Ctx, who caller) error {
 	if o := parseObject(c.Request().Body()); o.err != nil {
 		return o.err
 	}
-	if _, err := s.store.ContactByID(c.UserContext(), who.Business, id); err != nil {
-		return err
-	}
-	if s.refuge != nil {
-		switch n, err := s.refuge.Len(c.UserContext()); {
-		case err != nil:
-			return err
-		case n > 0:
-			return &Error{Status: http.StatusConflict, Code: "callbacks_waiting", Message: "callbacks wait in Redis for the database; erase again in a moment", RetryAfter: 2 * time.Second}
-		}
-	}
-	by := "key"
-	if who.User != nil {
-		by = "user " + strconv.FormatInt(who.User.ID, 10)
-	}
-	e, err := s.store.Erase(c.UserContext(), who.Business, id, by, eraseBudget)
-	if errors.Is(err, models.ErrTranslating) {
-		return &Error{Status: http.StatusConflict, Code: "callbacks_waiting", Message: "callbacks of this contact are still being translated; erase again in a moment", RetryAfter: 2 * time.Second}
-	}
+	e, err := s.erase(c.UserContext(), who, id, eraseBudget)
 	if err != nil {
 		return err
 	}
@@ -97,8 +79,34 @@ func (s *Server) handleContactErase(c *fiber.Ctx, who caller) error {
 	if e.ErasedAt.IsZero() {
 		status = http.StatusAccepted
 	}
-	s.log.Info("contact erased", "contact_id", e.ContactID, "erasure_id", e.ID, "done", status == http.StatusOK)
 	return reply(c, status, map[string]receiptJSON{"receipt": receiptView(e)})
+}
+
+// erase erases a contact everywhere, or goes on with it, for about as long as the budget.
+func (s *Server) erase(ctx context.Context, who caller, id int64, budget time.Duration) (models.Erasure, error) {
+	if _, err := s.store.ContactByID(ctx, who.Business, id); err != nil {
+		return models.Erasure{}, err
+	}
+	if s.refuge != nil {
+		switch n, err := s.refuge.Len(ctx); {
+		case err != nil:
+			return models.Erasure{}, err
+		case n > 0:
+			return models.Erasure{}, &Error{Status: http.StatusConflict, Code: "callbacks_waiting", Message: "callbacks wait in Redis for the database; erase again in a moment", RetryAfter: 2 * time.Second}
+		}
+	}
+	by := "key"
+	if who.User != nil {
+		by = "user " + strconv.FormatInt(who.User.ID, 10)
+	}
+	e, err := s.store.Erase(ctx, who.Business, id, by, budget)
+	if errors.Is(err, models.ErrTranslating) {
+		return e, &Error{Status: http.StatusConflict, Code: "callbacks_waiting", Message: "callbacks of this contact are still being translated; erase again in a moment", RetryAfter: 2 * time.Second}
+	}
+	if err == nil {
+		s.log.Info("contact erased", "contact_id", e.ContactID, "erasure_id", e.ID, "done", !e.ErasedAt.IsZero())
+	}
+	return e, err
 }
 
 func (s *Server) handleErasureList(c *fiber.Ctx, who caller) error {

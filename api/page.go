@@ -31,6 +31,7 @@ func (s *Server) registerPages(app *fiber.App) {
 	s.registerWebhookPages(app)
 	app.Get("/deliveries/:id", s.page(s.pageDelivery))
 	app.Post("/deliveries/:id/resend", s.fence, s.page(s.submitResend))
+	s.registerPeoplePages(app)
 }
 
 // page lets a logged-in person through to h and sends everybody else to the login.
@@ -102,6 +103,12 @@ var notices = map[string]string{
 	"verified":   "Verified: events are delivered from now on.",
 	"replaying":  "The replay has begun.",
 	"unverified": "The receiver was asked again and is still not verified.",
+
+	"opted-out":   "Kept: broadcasts leave this contact out.",
+	"opted-in":    "Kept: this contact gets broadcasts again.",
+	"order-saved": "Order saved. Webhooks are told what changed.",
+	"sent":        "WhatsApp took the message.",
+	"queued":      "The message is on its way. It shows here once WhatsApp took it.",
 }
 
 func back(c *fiber.Ctx, path, done string) error {

@@ -62,6 +62,8 @@ func sectionOf(path string) string {
 		return "home"
 	case "inspect", "deliveries":
 		return "webhooks"
+	case "erasures":
+		return "contacts"
 	}
 	for _, sec := range dashboard.Sections() {
 		if strings.Trim(sec.Path, "/") == first {

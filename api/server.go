@@ -226,6 +226,7 @@ func (s *Server) Register(app *fiber.App) {
 	s.registerErasures(client)
 	s.registerConversations(client)
 	s.registerOrders(client)
+	s.registerForms(client)
 	s.registerBroadcasts(client)
 	s.registerKeys(client)
 	s.registerKeyRegeneration(client)

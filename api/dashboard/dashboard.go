@@ -65,8 +65,12 @@ type View interface {
 
 // Views has one of each page, empty.
 func Views() []View {
-	return []View{Login{}, Failure{}, Home{}, Guide{}, Delivery{}, Inspector{},
-		Webhooks{}, WebhookForm{}, EventType{}, Webhook{}, WebhookDeliveries{}, WebhookReplay{}, WebhookSigning{}, WebhookCheck{}, WebhookDanger{}}
+	return []View{
+		Login{}, Failure{}, Home{}, Guide{}, Inspector{},
+		Webhooks{}, WebhookForm{}, EventType{}, Webhook{}, WebhookDeliveries{}, WebhookReplay{}, WebhookSigning{}, WebhookCheck{}, WebhookDanger{},
+		Delivery{},
+		Conversations{}, Conversation{}, Contacts{}, Contact{}, Erasures{}, Erasure{}, Orders{}, Order{}, Forms{},
+	}
 }
 
 // Asset is a file that pages refer to.

@@ -105,13 +105,20 @@ type Bubble struct {
 	Out bool
 	// Actor is who, where it is not clear from the side: agent, AI, broadcast.
 	Actor string
-	// Text is what was written; Kind names what a message without text is: image, location.
-	Text, Kind string
-	// Image is the path of a picture, File that of another file.
-	Image, File string
-	At          When
-	// Status is that of an outgoing message: accepted, sent, delivered, read, played or failed. Error says why it failed.
-	Status, Error string
+	// Quote is what it answers; empty: nothing in particular.
+	Quote string
+	// Text is what was written, Rest what follows of a long one, unfolded by who wants to read it; Kind names what a message
+	// without text is: image, location.
+	Text, Rest, Kind string
+	// Image is the path of a picture, File that of another file; Missing says why there is neither.
+	Image, File, Missing string
+	At                   When
+	// Mark is a word about what became of it: edited, deleted. Reactions are what was added to it.
+	Mark      string
+	Reactions []string
+	// Status is that of an outgoing message: accepted, sent, delivered, read, played or failed. Error says why it failed,
+	// Advice what to do.
+	Status, Error, Advice string
 }
 
 // Ticks is the sign of the bubble's status, as phones show it.
