@@ -106,7 +106,7 @@ func changeSteps(e models.Event, now time.Time) (steps []dashboard.Step) {
 	is := map[string]string{"name": d.Contact.Name, "username": d.Contact.Username, "wa_id": d.Contact.WaID, "user_id": d.Contact.UserID, "parent_user_id": d.Contact.ParentUserID}
 	for _, kind := range []string{"name", "username", "wa_id", "user_id", "parent_user_id"} {
 		raw, changed := previous[kind]
-		if !changed {
+		if !changed || plainText(raw) == "" && is[kind] == "" {
 			continue
 		}
 		step := dashboard.Step{Title: nameKinds[kind] + " changed", At: at, Note: isolated(plainText(raw)) + " → " + isolated(is[kind])}
@@ -146,7 +146,9 @@ func (s *Server) addTrade(c *fiber.Ctx, who caller, contact models.Contact, view
 	}
 	orders, err := s.store.ListOrders(ctx, who.Business, models.OrderFilter{Contact: contact.ID, Limit: contactItems})
 	for _, o := range orders {
-		view.Orders = append(view.Orders, s.orderItem(o, contact))
+		item := s.orderItem(o, contact)
+		item.Customer = ""
+		view.Orders = append(view.Orders, item)
 	}
 	return err
 }

@@ -152,12 +152,13 @@ func (s *Server) showOrder(c *fiber.Ctx, who caller, typed *orderChange, failed 
 	if err != nil && !errors.Is(err, models.ErrNotFound) {
 		return err
 	}
-	view := dashboard.Order{ID: id, Above: []dashboard.Crumb{{Label: "Orders", Path: "/orders"}}, Item: s.orderItem(o, row.Contact), Text: o.Text, Payment: string(o.Payment)}
+	view := dashboard.Order{ID: id, Above: []dashboard.Crumb{{Label: "Orders", Path: "/orders"}}, Item: s.orderItem(o, row.Contact), Payment: string(o.Payment)}
 	view.Shell = shell(who, view.Item.Name)
 	view.Here = orderPath(id)
 	if row.ID != 0 {
 		view.Conversation = conversationPath(row.ID)
 	}
+	view.Text, view.Rest = splitText(o.Text, bubbleText)
 	lines, ok := orderLines(o.Items)
 	for _, l := range lines {
 		view.Lines = append(view.Lines, l.view(o.Currency))

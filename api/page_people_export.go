@@ -43,7 +43,8 @@ func (s *Server) pageForms(c *fiber.Ctx, who caller) error {
 			item.Conversation = conversationPath(v.ConversationID)
 		}
 		for _, field := range v.fields() {
-			item.Fields = append(item.Fields, dashboard.Pair{Key: firstRunes(field.Name, maxAbout), Value: field.Value})
+			value, rest := splitText(field.Value, bubbleText)
+			item.Fields = append(item.Fields, dashboard.Pair{Key: firstRunes(field.Name, maxAbout), Value: value, Rest: rest})
 		}
 		view.Items = append(view.Items, item)
 	}

@@ -18,6 +18,8 @@ type ContactItem struct {
 type Pair struct {
 	Key, Value string
 	Plain      bool
+	// Rest is what follows of a long value.
+	Rest string
 }
 
 // Contact shows one customer.

@@ -15,7 +15,7 @@ type Orders struct {
 // OrderItem is one line of the list.
 type OrderItem struct {
 	Path, Name    string
-	Customer      string
+	Customer      string // empty: it goes without saying
 	Total, Things string
 	Status        Badge
 	Payment       string
@@ -31,8 +31,9 @@ type Order struct {
 	// Conversation is the path of the thread it came in; empty: none.
 	Conversation string
 	Facts        []Pair
-	Text         string
-	Lines        []OrderLine
+	// Text is what the customer wrote with it, Rest what follows of a long one.
+	Text, Rest string
+	Lines      []OrderLine
 	// Raw is the platform's own list of what was ordered, where it cannot be read as lines; Payment its payment object.
 	Raw, Payment string
 	Fields       []Field

@@ -100,8 +100,12 @@ func testInboxFiltered(t *testing.T, w *world) {
 	}
 	people := w.people(refs...)
 	var c models.Changes
-	for _, i := range []int{0, 2200, n - 1} {
-		c.Conversations = append(c.Conversations, models.ConversationChange{ID: people[i].Conversation.ID, Set: &models.ConversationSettings{Status: models.ConversationClosed}})
+	for i, p := range people {
+		change := models.ConversationChange{ID: p.Conversation.ID, LastInboundAt: second(0).Add(time.Duration(i/7) * time.Second)}
+		if i == 0 || i == 2200 || i == n-1 {
+			change.Set = &models.ConversationSettings{Status: models.ConversationClosed}
+		}
+		c.Conversations = append(c.Conversations, change)
 	}
 	w.write(c)
 	var got []int64
