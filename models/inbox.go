@@ -105,7 +105,8 @@ func (s *Store) inboxOfNumber(ctx context.Context, businessID, number int64, f I
 		near = near.Where(activity+" < ?", moment(f.WroteBefore))
 	}
 	if f.Before != (InboxPlace{}) {
-		near = near.Where("("+activity+", v.id) < (?, ?)", moment(f.Before.At), f.Before.ID)
+		// The first condition says no more than the second, but SQLite finds its way in the index only by it.
+		near = near.Where(activity+" <= ? AND ("+activity+", v.id) < (?, ?)", moment(f.Before.At), moment(f.Before.At), f.Before.ID)
 	}
 	near = near.Order(activity + " DESC, v.id DESC")
 	rows, err = s.inboxOf(ctx, s.narrowed(s.conversations(ctx, businessID), f).Where("v.id IN (SELECT id FROM (?) near)", near.Session(&gorm.Session{}).Select("v.id").Limit(most)), limit+1)

@@ -30,6 +30,9 @@
 //	{{template "chart" .Chart}}         bars over time with a table beside them: NewChart; {{template "spark" .Spark}}: NewSpark
 //	{{template "steps" .Steps}}         what happened, on a line of time: []Step
 //	{{template "bubble" .Bubble}}       a message, inside <div class="thread">: Bubble
+//	{{template "chats" .Items}}         conversations in lines: []ConversationItem; {{template "orders" .Items}}: []OrderItem
+//	{{template "pairs" .Known}}         keys and values of strangers: []Pair; {{template "export" .Export}} a range to download: Export
+//	<form method="post" data-again>     sends itself while its page is open: what takes longer than one request
 //
 // Text of strangers gets <bdi> or dir="auto", and class="clip" (two lines; clip one, clip six) where there is no room;
 // addresses, ids, numbers and code get dir="ltr". There are no style attributes and no inline scripts: the policy forbids
