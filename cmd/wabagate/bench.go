@@ -37,6 +37,10 @@ With --history N it measures what a long history costs: it starts stores of its 
 writes 100,000 events of the last 30 days straight into the database, measures adding to them and reading them, and
 does the same with N. Ten million take some 25 GB of disk and a quarter of an hour.
 
+With --pages N it measures how long the pages of the dashboard take with N deliveries of the last 30 days, which it writes
+straight into the database: on stores of its own, with a production server's settings, unless DATABASE_URL names some. A
+million take two minutes.
+
 It works on the stores that DATABASE_URL and REDIS_URL name (in a database of its own, which it drops, and in a logical
 Redis database that is empty), with --throwaway on a PostgreSQL and a Redis that it starts, else on the embedded default.
 WABAGATE_TRANSLATORS, WABAGATE_COURIERS, WABAGATE_IN_FLIGHT and WABAGATE_DB_CONNS reach the gateway that is measured.
@@ -83,6 +87,7 @@ Exits with 1 when anything was lost.`,
 	f.BoolVar(&o.Sending, "sending", false, "measure messages that leave, and their statuses")
 	f.BoolVar(&o.Replies, "replies", false, "measure what a model in trouble costs the delivery of messages")
 	f.IntVar(&o.History, "history", 0, "measure how time changes with so many events in the history, from 200000 on")
+	f.IntVar(&o.Pages, "pages", 0, "measure the pages of the dashboard with so many deliveries, from 2000 on")
 	f.IntVar(&o.Connections, "connections", 64, "requests under way at a time, in figures and limits alike")
 	f.IntVar(&o.Rounds, "rounds", 0, "of turns, with --fairness and --replies; 0 is three, with --quick two")
 	f.IntVar(&o.Runs, "runs", 1, "measure so often and print medians")

@@ -28,6 +28,7 @@ type Options struct {
 	Replies     bool          // measures what a model in trouble costs messages, instead of all else
 	Sending     bool          // measures messages that leave and their statuses, instead of all else
 	History     int           // measures with so many events in the history instead of all else; starts its own stores. 0 → does not
+	Pages       int           // measures the pages of the dashboard with so many deliveries instead of all else; starts its own stores unless there are some. 0 → does not
 	Quick       bool          // smaller numbers, without the hanging webhook
 	Connections int           // requests under way at a time, in every figure and limit alike; 0 or less → 64
 	Rounds      int           // of turns, with Fairness and Replies; 0 or less → as many as Quick says
@@ -64,6 +65,7 @@ type sizes struct {
 
 	reads   int // of each kind, on the history
 	inserts int // times that callbacks are added to the history
+	views   int // of each page
 
 	postFor, drainFor time.Duration // patience with a slow machine
 }
@@ -73,12 +75,12 @@ func (o Options) sizes() sizes {
 		connections: 64, limit: 3 * time.Second, tasks: 20_000, acknowledge: 100_000, endToEnd: 60_000, rate: 200, steady: 20 * time.Second,
 		idle: 10 * time.Second, hooks: 50, hangRate: 20, hang: 15 * time.Second, rounds: 7, mixed: 20_000,
 		budget: 4 * time.Minute, postFor: 30 * time.Second, drainFor: 45 * time.Second,
-		fleet: 100, fairRounds: 3, recipients: 20_000, recipientRate: 400, liveRate: 20, reads: 500, inserts: 3, sends: 20_000, sendRate: 500,
+		fleet: 100, fairRounds: 3, recipients: 20_000, recipientRate: 400, liveRate: 20, reads: 500, inserts: 3, views: 200, sends: 20_000, sendRate: 500,
 	}
 	if o.Quick {
 		s.limit, s.tasks, s.acknowledge, s.endToEnd, s.rounds, s.mixed = time.Second, 5_000, 20_000, 10_000, 3, 10_000
 		s.steady, s.idle, s.hang, s.budget, s.postFor, s.drainFor = 5*time.Second, 4*time.Second, 0, time.Minute, 10*time.Second, 15*time.Second
-		s.fairRounds, s.recipients, s.recipientRate, s.reads, s.inserts = 2, 2_000, 400, 100, 1
+		s.fairRounds, s.recipients, s.recipientRate, s.reads, s.inserts, s.views = 2, 2_000, 400, 100, 1, 40
 		s.sends = 5_000
 	}
 	switch {
@@ -90,6 +92,8 @@ func (o Options) sizes() sizes {
 			s.recipients = 4_000
 		}
 		s.liveRate, s.budget = 50, 15*time.Minute
+	case o.Pages > 0:
+		s.budget = time.Hour
 	case o.History > 0:
 		s.budget, s.acknowledge = time.Hour, min(s.acknowledge, 50_000)
 	}
@@ -116,7 +120,7 @@ type bench struct {
 
 // Run measures. When it returns, whatever the reason, nothing it started is left.
 func Run(ctx context.Context, o Options) (*Report, error) {
-	if o.History > 0 && o.DatabaseURL == "" {
+	if (o.History > 0 || o.Pages > 0) && o.DatabaseURL == "" {
 		o.Throwaway = true
 	}
 	if o.Throwaway {
@@ -150,16 +154,18 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 // check complains of options that do not go together.
 func (o Options) check() error {
 	chosen := 0
-	for _, c := range []bool{o.Mix == MixAll, o.Fairness, o.Sending, o.Replies, o.History != 0} {
+	for _, c := range []bool{o.Mix == MixAll, o.Fairness, o.Sending, o.Replies, o.History != 0, o.Pages != 0} {
 		if c {
 			chosen++
 		}
 	}
 	switch {
 	case chosen > 1:
-		return errors.New("--mix all, --fairness, --sending, --replies and --history measure different things: choose one")
+		return errors.New("--mix all, --fairness, --sending, --replies, --history and --pages measure different things: choose one")
 	case o.History != 0 && (o.History < 2*youngHistory || o.History > mostHistory):
 		return fmt.Errorf("--history %d: expected a number of events from %d to %d", o.History, 2*youngHistory, mostHistory)
+	case o.Pages != 0 && (o.Pages < leastPages || o.Pages > mostHistory):
+		return fmt.Errorf("--pages %d: expected a number of deliveries from %d to %d", o.Pages, leastPages, mostHistory)
 	}
 	return nil
 }
@@ -177,7 +183,7 @@ func runOnce(parent context.Context, o Options, say *narrator) (r *Report, err e
 	s := o.sizes()
 	ctx, cancel := context.WithTimeoutCause(parent, s.budget, errBudget)
 	defer cancel()
-	b := &bench{o: o, s: s, say: say, report: &Report{Fairness: o.Fairness, Sending: o.Sending, Replies: o.Replies, History: o.History, Quick: o.Quick, Runs: 1, Connections: s.connections}}
+	b := &bench{o: o, s: s, say: say, report: &Report{Fairness: o.Fairness, Sending: o.Sending, Replies: o.Replies, History: o.History, Pages: o.Pages, Quick: o.Quick, Runs: 1, Connections: s.connections}}
 	if b.executable, err = os.Executable(); err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
@@ -216,6 +222,8 @@ func runOnce(parent context.Context, o Options, say *narrator) (r *Report, err e
 		measure = b.replying
 	case o.History > 0:
 		measure = b.history
+	case o.Pages > 0:
+		measure = b.pages
 	case o.Mix == MixAll:
 		measure = b.mixes
 	}

@@ -151,6 +151,7 @@ var catalogue = slices.Concat(spine,
 	sends,
 	sharing(repliesOff, stageRepliesOff, "nobody answers", ""), sharing(repliesHanging, stageRepliesHanging, "", repliesOff), sharing(repliesDown, stageRepliesDown, "", repliesOff), answering,
 	ageing(ageYoung, stageYoung, ""), ageing(ageOld, stageOld, ageYoung), retiring,
+	looking(pagesFew, stagePagesFew, 100), looking(pagesMany, stagePagesMany, 200),
 )
 
 // mixtures compares the mixes.

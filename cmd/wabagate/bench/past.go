@@ -5,7 +5,9 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -99,7 +101,8 @@ func tenantOf(person int64, tenants int) int {
 type filling struct {
 	people []string // once, before the events
 	events []string
-	after  []string // once
+	counts []string // once, after the events
+	after  []string // once, without arguments
 }
 
 // peopleRows and eventRows say what chapter's methods say, as SQL.
@@ -133,10 +136,27 @@ var presentFilling = filling{
 			SELECT p, (@businesses::bigint[])[t], 'Customer ' || p, '', wa_id, 'GB.' || p, '', at, at FROM row`,
 		peopleRows + `INSERT INTO identities (business_id, kind, value, contact_id)
 			SELECT (@businesses::bigint[])[t], kind, CASE kind WHEN 1 THEN 'GB.' || p ELSE wa_id::text END, p FROM row, unnest('{1,2}'::smallint[]) AS kind`,
+		// The last talk of a person is the last whose number leaves the person's place when it is divided by how many there are.
 		peopleRows + `INSERT INTO conversations (id, number_id, contact_id, sequence, created_at, last_inbound_at)
-			SELECT p, (@numbers::bigint[])[t], p, 4 * (@n::bigint / (4 * @people::bigint) + 1), at, at FROM row`,
+			SELECT p, (@numbers::bigint[])[t], p, 4 * (@n::bigint / (4 * @people::bigint) + 1), at,
+				at + (greatest(@n::bigint / 4 - 1 - (p - @person::bigint), 0) / @people::bigint * @people::bigint + p - @person::bigint) * 4 * @span::bigint / @n::bigint * interval '1 ms' FROM row`,
+		// Every fourth person has ordered something.
+		peopleRows + `INSERT INTO orders (business_id, number_id, conversation_id, wamid, reference, status, payment_status, catalog_id, text, currency, total, items, created_at, updated_at)
+			SELECT (@businesses::bigint[])[t], (@numbers::bigint[])[t], p, 'wamid.order' || p, '', (ARRAY['pending', 'processing', 'shipped', 'completed'])[p / 8 % 4 + 1], '', '7001', '', 'GBP',
+				p % 90 + 9.5, '[{"product_retailer_id":"cup-1","quantity":2,"item_price":12.5,"currency":"GBP"}]', at + p % 30 * interval '1 day', at + p % 30 * interval '1 day'
+			FROM row WHERE p / 2 % 4 = 0`,
 		`SELECT setval(pg_get_serial_sequence('contacts', 'id'), @person::bigint + @people::bigint)`,
 		`SELECT setval(pg_get_serial_sequence('conversations', 'id'), @person::bigint + @people::bigint)`,
+		// The busy tenant has sent many broadcasts, and changed something a thousand times a day.
+		`WITH made AS (INSERT INTO broadcasts (business_id, number_id, reference, name, template_name, total, sent, delivered, read, failed, started_at, updated_at, completed_at)
+				SELECT (@businesses::bigint[])[1], (@numbers::bigint[])[1], 'bench ' || @seed::bigint || '.' || b, 'Spring ' || b, 'spring', 1000, 990, 980, 700, 10,
+					now() - b * interval '1 hour', now(), now() - b * interval '1 hour' FROM generate_series(1, least(@n::bigint / 1000, 500)) AS b RETURNING id, started_at)
+			INSERT INTO broadcast_plans (broadcast_id, business_id, number_id, state, body, pace, recipients, place, opted_out, cancelled, lease_owner, created_at, started_at, finished_at)
+			SELECT id, (@businesses::bigint[])[1], (@numbers::bigint[])[1], 'completed', '{"type":"template","template":{"name":"spring","language":{"code":"en"}}}', 80, 1000, 1000, 0, 0, 0,
+				started_at, started_at, started_at FROM made`,
+		`INSERT INTO audit (id, business_id, actor_kind, actor_id, actor, ip, action, kind, object_id, object, changes)
+			SELECT (@start::bigint + a * @span::bigint / least(@n::bigint, 30000) << 22) | (@node::bigint << 12), (@businesses::bigint[])[1], 'user', 1, 'bench0@example.com', '203.0.113.7',
+				'webhook.updated', 'webhook', '1', 'Receiver', '[{"field":"rate_limit","before":10,"after":20}]' FROM generate_series(0, least(@n::bigint, 30000) - 1) AS a`,
 	},
 	events: []string{
 		eventRows + `INSERT INTO callbacks (id, app_id, received_at, body)
@@ -174,7 +194,37 @@ var presentFilling = filling{
 				id + 1, CASE WHEN step = 0 THEN id + 1 ELSE (@start::bigint + (k + 2) * @span::bigint / @n::bigint << 22) + (@node::bigint << 12) + 1 END
 			FROM row WHERE step <= 1`,
 	},
+	counts: []string{
+		hourRows(),
+		eventRows + `INSERT INTO number_hours AS h (number_id, hour, callbacks, slots, events, received, sent)
+			SELECT number_id, unix / 3600, count(*), bit_or(1 << (unix % 3600 / 300)::int), count(*), count(*) FILTER (WHERE step = 0), 0 FROM row GROUP BY 1, 2
+			ON CONFLICT (number_id, hour) DO UPDATE SET callbacks = h.callbacks + excluded.callbacks, slots = h.slots | excluded.slots, events = h.events + excluded.events,
+				received = h.received + excluded.received, sent = h.sent + excluded.sent`,
+		`INSERT INTO gap_marks (name, at) VALUES ('counted', @start::bigint + @span::bigint + @epoch::bigint) ON CONFLICT (name) DO UPDATE SET at = excluded.at`,
+	},
 	after: []string{`VACUUM (ANALYZE)`, `CHECKPOINT`},
+}
+
+// hourRows adds up what became of deliveries, by the hour. Each was made and attempted in the same moment.
+func hourRows() string {
+	sums := []string{"made", "succeeded", "failed", "skipped", "attempts", "attempts_failed", "us"}
+	var bounds, counts []string
+	for part := range 32 {
+		sums = append(sums, fmt.Sprintf("l%02d", part))
+		counts = append(counts, fmt.Sprintf("count(*) FILTER (WHERE part = %d)", part))
+		if part > 0 {
+			bounds = append(bounds, fmt.Sprintf("%.0f", 1000*math.Pow(2, float64(part-1)/2))) // microseconds
+		}
+	}
+	var added []string
+	for _, column := range sums {
+		added = append(added, fmt.Sprintf("%s = h.%[1]s + excluded.%[1]s", column))
+	}
+	return eventRows + `INSERT INTO delivery_hours AS h (webhook_id, hour, business_id, ` + strings.Join(sums, ", ") + `, least_us, most_us)
+		SELECT webhook_id, unix / 3600, business_id, count(*), count(*) FILTER (WHERE NOT failed), count(*) FILTER (WHERE failed), 0, count(*), count(*) FILTER (WHERE failed), sum(us),
+			` + strings.Join(counts, ", ") + `, min(us), max(us)
+		FROM (SELECT row.*, 2000 + k % 30000 AS us, width_bucket(2000 + k % 30000, '{` + strings.Join(bounds, ",") + `}'::bigint[]) AS part FROM row) AS tried GROUP BY 1, 2, 3
+		ON CONFLICT (webhook_id, hour) DO UPDATE SET ` + strings.Join(added, ", ") + `, least_us = least(h.least_us, excluded.least_us), most_us = greatest(h.most_us, excluded.most_us)`
 }
 
 func (p *past) arguments(c chapter) pgx.NamedArgs {
@@ -243,6 +293,11 @@ func (p *past) write(ctx context.Context, st *setting, f filling, n int64, told 
 	}
 	last := <-conns
 	defer func() { conns <- last }()
+	all := p.arguments(c)
+	all["first"], all["end"] = int64(0), n
+	if err := execute(ctx, last, f.counts, all); err != nil {
+		return fmt.Errorf("count events: %w", err)
+	}
 	p.chapters = append(p.chapters, c)
 	return execute(ctx, last, f.after, nil)
 }

@@ -112,25 +112,39 @@ func TestPast(t *testing.T) {
 	defer func() { _ = conn.Close(ctx) }()
 	for query, want := range map[string]int64{
 		"SELECT count(*) FROM callbacks": 2 * n, "SELECT count(*) FROM events": 2 * n, "SELECT count(*) FROM messages": n,
-		"SELECT count(*) FROM events e JOIN event_keys k ON k.key = e.key AND k.event_id = e.id":                                                                   2 * n,
-		"SELECT count(*) FROM deliveries d JOIN events e ON e.id = d.event_id JOIN webhooks w ON w.id = d.webhook_id AND w.business_id = e.business_id":            2 * n,
-		"SELECT count(*) FROM attempts a JOIN deliveries d USING (event_id, webhook_id) WHERE a.n = d.attempts AND (d.state = 2) = (a.outcome = 'rejected')":       2 * n,
-		"SELECT count(*) FROM events e JOIN callbacks c ON c.id = e.callback_id JOIN conversations v ON v.id = e.conversation_id AND v.number_id = e.number_id":    2 * n,
-		"SELECT count(*) FROM identities i JOIN contacts c ON c.id = i.contact_id AND c.business_id = i.business_id":                                               2 * 2 * n / eventsPerPerson,
-		"SELECT count(*) FROM (SELECT DISTINCT conversation_id, sequence FROM events) s":                                                                           2 * n,
-		"SELECT count(*) FROM events e JOIN conversations v ON v.id = e.conversation_id WHERE e.sequence > v.sequence":                                             0,
-		"SELECT count(*) FROM messages m WHERE NOT EXISTS (SELECT FROM events e WHERE e.conversation_id = m.conversation_id AND strpos(e.data, m.wamid) > 0)":      0,
-		"SELECT count(DISTINCT date_trunc('day', created_at)) / 30 FROM events":                                                                                    1,
-		"SELECT count(*) FROM events WHERE octet_length(data) NOT BETWEEN 500 AND 800":                                                                             0,
-		"SELECT count(*) FROM callbacks WHERE octet_length(body) NOT BETWEEN 450 AND 700":                                                                          0,
-		"SELECT count(*) FROM deliveries WHERE webhook_id = (SELECT min(id) FROM webhooks)":                                                                        n,
-		"SELECT count(*) FROM events WHERE abs(extract(epoch FROM created_at) * 1000 - ((id >> 22) + extract(epoch FROM timestamptz '2026-01-01Z') * 1000)) > 1.5": 0,
+		"SELECT count(*) FROM events e JOIN event_keys k ON k.key = e.key AND k.event_id = e.id":                                                                2 * n,
+		"SELECT count(*) FROM deliveries d JOIN events e ON e.id = d.event_id JOIN webhooks w ON w.id = d.webhook_id AND w.business_id = e.business_id":         2 * n,
+		"SELECT count(*) FROM attempts a JOIN deliveries d USING (event_id, webhook_id) WHERE a.n = d.attempts AND (d.state = 2) = (a.outcome = 'rejected')":    2 * n,
+		"SELECT count(*) FROM events e JOIN callbacks c ON c.id = e.callback_id JOIN conversations v ON v.id = e.conversation_id AND v.number_id = e.number_id": 2 * n,
+		"SELECT count(*) FROM identities i JOIN contacts c ON c.id = i.contact_id AND c.business_id = i.business_id":                                            2 * 2 * n / eventsPerPerson,
+		"SELECT count(*) FROM (SELECT DISTINCT conversation_id, sequence FROM events) s":                                                                        2 * n,
+		"SELECT count(*) FROM events e JOIN conversations v ON v.id = e.conversation_id WHERE e.sequence > v.sequence":                                          0,
+		"SELECT count(*) FROM messages m WHERE NOT EXISTS (SELECT FROM events e WHERE e.conversation_id = m.conversation_id AND strpos(e.data, m.wamid) > 0)":   0,
+		"SELECT count(DISTINCT date_trunc('day', created_at)) / 30 FROM events":                                                                                 1,
+		"SELECT count(*) FROM events WHERE octet_length(data) NOT BETWEEN 500 AND 800":                                                                          0,
+		"SELECT count(*) FROM callbacks WHERE octet_length(body) NOT BETWEEN 450 AND 700":                                                                       0,
+		"SELECT sum(made) FROM delivery_hours": 2 * n, "SELECT sum(failed) FROM delivery_hours": 2 * n / 50, "SELECT sum(events) FROM number_hours": 2 * n,
+		"SELECT count(*) FROM conversations v WHERE abs(extract(epoch FROM last_inbound_at - (SELECT max(sent_at) FROM messages m WHERE m.conversation_id = v.id AND inbound))) > 0.01": 0,
+		"SELECT count(*) FROM orders o JOIN conversations v ON v.id = o.conversation_id AND v.number_id = o.number_id":                                                                  2 * n / eventsPerPerson / 4,
+		"SELECT count(*) FROM deliveries WHERE webhook_id = (SELECT min(id) FROM webhooks)":                                                                                             n,
+		"SELECT count(*) FROM events WHERE abs(extract(epoch FROM created_at) * 1000 - ((id >> 22) + extract(epoch FROM timestamptz '2026-01-01Z') * 1000)) > 1.5":                      0,
 	} {
 		var got int64
 		must(conn.QueryRow(ctx, query).Scan(&got))
 		if got != want {
 			t.Errorf("%d, want %d: %s", got, want, query)
 		}
+	}
+
+	// The counters say what the gateway would have counted.
+	var sum models.Count
+	counts, err := store.Counts(ctx, models.CountFilter{BusinessID: p.tenants[0].business, From: time.Now().AddDate(0, 0, -pastDays-1), To: time.Now().Add(time.Hour)}, 24*time.Hour)
+	must(err)
+	for _, c := range counts {
+		sum.Add(c)
+	}
+	if p95 := sum.Latencies.Quantile(.95); sum.Made != n || sum.Attempts() != n || sum.Succeeded+sum.Failed != n || p95 < 25*time.Millisecond || p95 > 32*time.Millisecond {
+		t.Errorf("counted: %+v", sum)
 	}
 
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -209,18 +223,20 @@ func TestNothingFoundIsAnError(t *testing.T) {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	for want, o := range map[string]Options{
-		"choose one":               {Fairness: true, Mix: MixAll},
-		"different things":         {Fairness: true, History: 200_000},
-		"--sending, --replies and": {Sending: true, Fairness: true},
-		"from 200000 to":           {History: 199_999},
-		"a number of events":       {History: -1},
-		"--history 100000001: e":   {History: 100_000_001},
+		"choose one":                {Fairness: true, Mix: MixAll},
+		"different things":          {Fairness: true, History: 200_000},
+		"--sending, --replies, --h": {Sending: true, Fairness: true},
+		"from 200000 to":            {History: 199_999},
+		"a number of events":        {History: -1},
+		"--history 100000001: e":    {History: 100_000_001},
+		"from 2000 to":              {Pages: 1_999},
+		"--history and --pages":     {Pages: 2_000, History: 200_000},
 	} {
 		if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}
-	for _, o := range []Options{{}, {Mix: MixAll}, {Fairness: true}, {History: 200_000}, {Mix: MixText, History: 10_000_000}} {
+	for _, o := range []Options{{}, {Mix: MixAll}, {Fairness: true}, {History: 200_000}, {Pages: 2_000}, {Mix: MixText, History: 10_000_000}} {
 		if err := o.check(); err != nil {
 			t.Errorf("%+v: %v", o, err)
 		}

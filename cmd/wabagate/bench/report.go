@@ -14,6 +14,7 @@ type Report struct {
 	Sending     bool
 	Replies     bool
 	History     int // events; 0: not measured
+	Pages       int // deliveries; 0: not measured
 	Quick       bool
 	Runs        int
 	Rounds      int // that figures are medians of, in each run; 0 where they are not
@@ -151,6 +152,7 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 		Sending     bool     `json:"sending,omitempty"`
 		Replies     bool     `json:"replies,omitempty"`
 		History     int      `json:"history,omitempty"`
+		Pages       int      `json:"pages,omitempty"`
 		Quick       bool     `json:"quick"`
 		Runs        int      `json:"runs"`
 		Rounds      int      `json:"rounds,omitempty"`
@@ -159,7 +161,7 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 		WarmUp      float64  `json:"latencies_leave_out_first_share"`
 		Notes       []string `json:"notes,omitempty"`
 		Figures     []Figure `json:"figures"`
-	}{r.Stores, r.Mix, r.Fairness, r.Sending, r.Replies, r.History, r.Quick, r.Runs, r.Rounds, r.Connections, bodySize, warmUp, r.Notes, r.Figures()})
+	}{r.Stores, r.Mix, r.Fairness, r.Sending, r.Replies, r.History, r.Pages, r.Quick, r.Runs, r.Rounds, r.Connections, bodySize, warmUp, r.Notes, r.Figures()})
 }
 
 // Merge makes one report of several: medians, and the worst of what must never happen.

@@ -28,6 +28,7 @@ type setting struct {
 type business struct {
 	app, secret, number string
 	key                 string // of its API
+	email, password     string // of its owner
 	hooks               int
 	wants               string // what its webhooks are subscribed to
 	webhook             int64  // the last of them
@@ -108,8 +109,9 @@ func (b *bench) empty(ctx context.Context) (_ *setting, err error) {
 // found makes the i-th business with an app and a number, and returns its id.
 func (b *bench) found(ctx context.Context, st *setting, bz *business, i int) (int64, error) {
 	bz.app, bz.secret, bz.number = fmt.Sprintf("bench%d", i), models.RandomToken().Text(), fmt.Sprintf("60070080090020%d", i)
-	out, err := b.run(ctx, "bootstrap", st.env(), "admin", "bootstrap", "--json", "--business", "Bench "+bz.app, "--email", bz.app+"@example.com",
-		"--password", models.RandomToken().Text(), "--app", bz.app, "--app-secret", bz.secret, "--verify-token", models.RandomToken().Text(),
+	bz.email, bz.password = bz.app+"@example.com", models.RandomToken().Text()
+	out, err := b.run(ctx, "bootstrap", st.env(), "admin", "bootstrap", "--json", "--business", "Bench "+bz.app, "--email", bz.email,
+		"--password", bz.password, "--app", bz.app, "--app-secret", bz.secret, "--verify-token", models.RandomToken().Text(),
 		"--phone-number-id", bz.number, "--display-number", fmt.Sprintf("1555010030%d", i))
 	if err != nil {
 		return 0, err

@@ -203,9 +203,9 @@ type read struct {
 // what was said last week, and seldom for more.
 const askedAge = 2 * 24 * time.Hour
 
-// reads ask for what the busy tenant has, each time for something else.
-func (p *past) reads(rng *rand.Rand) []read {
-	c, busy := p.chapters[len(p.chapters)-1], p.tenants[0]
+// draws answers with events of the busy tenant in the newest chapter: those of askedAge on average, and those of any day.
+func (p *past) draws(rng *rand.Rand) (random, anyDay func() int64) {
+	c := p.chapters[len(p.chapters)-1]
 	own := func(draw func() int64) func() int64 { // an event of the busy tenant
 		return func() int64 {
 			for {
@@ -215,11 +215,18 @@ func (p *past) reads(rng *rand.Rand) []read {
 			}
 		}
 	}
-	anyDay := own(func() int64 { return rng.Int64N(c.n) })
-	random := own(func() int64 {
+	anyDay = own(func() int64 { return rng.Int64N(c.n) })
+	random = own(func() int64 {
 		age := rng.ExpFloat64() * float64(askedAge.Milliseconds())
 		return c.n - 1 - int64(age*float64(c.n)/float64(pastSpan))
 	})
+	return random, anyDay
+}
+
+// reads ask for what the busy tenant has, each time for something else.
+func (p *past) reads(rng *rand.Rand) []read {
+	c, busy := p.chapters[len(p.chapters)-1], p.tenants[0]
+	random, anyDay := p.draws(rng)
 	list := func(key string, query func() string) read {
 		return read{key: key, path: func() string { return fmt.Sprintf("webhooks/%d/deliveries%s", busy.webhook, query()) }, under: "deliveries"}
 	}

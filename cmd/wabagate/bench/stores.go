@@ -43,7 +43,7 @@ func openStores(ctx context.Context, o Options) (_ *stores, err error) {
 		}
 	}()
 	settings := map[string]string{"min_wal_size": wornLog}
-	if o.History > 0 {
+	if o.History > 0 || o.Pages > 0 {
 		s.settings = productionPostgres(machineMemory())
 		settings = s.settings
 	}

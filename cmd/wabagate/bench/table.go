@@ -65,6 +65,9 @@ func (r *Report) head(w io.Writer) error {
 	case r.History > 0:
 		what = " --history " + strconv.Itoa(r.History)
 		remark = fmt.Sprintf("The history is of %d days. Reads go through the API, one at a time, each for something else, %d days old on average; their medians count.", pastDays, int(askedAge.Hours()/24))
+	case r.Pages > 0:
+		what, callbacks = " --pages "+strconv.Itoa(r.Pages), "one event in each delivery"
+		remark = fmt.Sprintf("The deliveries are of %d days, half of them one business's, whose pages these are: asked for one at a time, about things %d days old on average.", pastDays, int(askedAge.Hours()/24))
 	case r.Mix == MixAll:
 		what, callbacks, remark = " --mix "+MixAll, "callbacks with one fact each", fmt.Sprintf("The mixes took turns: medians of %d rounds.", r.Rounds)
 	}
