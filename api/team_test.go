@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -119,7 +120,7 @@ func TestReadersChangeNothing(t *testing.T) {
 func TestMembersDoTheDailyWork(t *testing.T) {
 	b := setup(t)
 	_, member := b.user("member@example.com", models.RoleMember)
-	left := len(ownersAffairs)
+	left := maps.Clone(ownersAffairs)
 	for _, r := range b.routes(false) {
 		name := r.method + " " + r.place()
 		if ownAffairs[name] != "" {
@@ -127,7 +128,7 @@ func TestMembersDoTheDailyWork(t *testing.T) {
 		}
 		status, got, _ := b.call(r.method, r.url(), "", "Cookie", member, "Content-Type", "application/json")
 		if ownersAffairs[name] {
-			left--
+			delete(left, name) // a page may do the same as the API
 			require.Equal(t, 403, status, name+got)
 			require.Contains(t, got, "only an owner of your business can do this", name)
 			continue
@@ -138,7 +139,7 @@ func TestMembersDoTheDailyWork(t *testing.T) {
 		}
 		require.NotContains(t, got, "forbidden_role", name)
 	}
-	require.Zero(t, left, "every route that is the owners' is there")
+	require.Empty(t, left, "every route that is the owners' is there")
 	status, _ := b.as(member, "GET", "/audit", "")
 	require.Equal(t, 403, status)
 	w := b.webhook()
