@@ -90,7 +90,7 @@ func reportItem(r check.Report) dashboard.CheckReport {
 	item := dashboard.CheckReport{Grade: string(r.Grade), Summary: r.Summary, Tone: map[check.Grade]string{check.A: "good", check.B: "good", check.C: "wait", check.D: "bad", check.F: "bad"}[r.Grade]}
 	item.Facts = fmt.Sprintf("%s in %s", plural(int64(r.Requests), "request", "requests"), latencyText(time.Duration(r.DurationMS)*time.Millisecond))
 	if r.Latency.Answers > 0 {
-		item.Facts += fmt.Sprintf(", half of the answers within %d ms, the slowest after %d ms", r.Latency.P50, r.Latency.Max)
+		item.Facts += fmt.Sprintf(", half of the answers within %d ms, the slowest after %d ms", max(r.Latency.P50, 1), max(r.Latency.Max, 1))
 	}
 	item.Facts += "."
 	return item

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"net/http"
 	"time"
 
@@ -36,8 +35,8 @@ func overlapOf(w models.Webhook, now time.Time) *dashboard.Overlap {
 		return nil
 	}
 	left := w.PreviousUntil.Sub(now)
-	return &dashboard.Overlap{Until: dashboard.NewWhen(w.PreviousUntil, now), Progress: dashboard.Progress{Label: "The old secret signs too", Share: 100 * left.Seconds() / maxOverlap.Seconds(),
-		Text: fmt.Sprintf("%s left", lengthText(left))}}
+	until := "until " + w.PreviousUntil.UTC().Format("2 January 15:04") + " UTC"
+	return &dashboard.Overlap{Until: dashboard.NewWhen(w.PreviousUntil, now), Progress: dashboard.Progress{Label: "The old secret signs too", Share: 100 * left.Seconds() / maxOverlap.Seconds(), Text: until}}
 }
 
 func (s *Server) submitRotate(c *fiber.Ctx, who caller) error {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"wabagate/fanout/fanouttest"
@@ -214,7 +215,7 @@ func TestReplayPage(t *testing.T) {
 	b.delivery(w, "order.created", models.Succeeded, delivered)
 	since := url.QueryEscape(b.clock.now().UTC().Add(-time.Hour).Format("2006-01-02T15:04"))
 	for query, says := range map[string]string{
-		"?since=" + since: "Deliver 3 deliveries again", "?since=" + since + "&status=any": "Deliver 4 deliveries again", "?since=" + since + "&status=any&event=order.created": "Deliver 1 delivery again",
+		"?since=" + since: "Replay 3 deliveries", "?since=" + since + "&status=any": "Replay 4 deliveries", "?since=" + since + "&status=any&event=order.created": "Replay 1 delivery",
 		"?since=" + since + "&status=held": "nothing that ended matches",
 	} {
 		status, got := b.page(path + query)
@@ -275,4 +276,99 @@ func TestReadersSeeWebhooksWithoutButtons(t *testing.T) {
 			require.NotContains(t, got, button+"</", path)
 		}
 	}
+}
+
+// The pages of webhooks in a browser, with whatever people and receivers write.
+func TestWebhookPagesFit(t *testing.T) {
+	b := setup(t)
+	base := b.listen()
+	hostile := "<b>\u202egnp.exe</b> " + strings.Repeat("متجر", 15)
+	long := strings.Repeat("x", 1500) + "<script>alert(1)</script>" + strings.Repeat("رد ", 500)
+	busy := b.webhook(func(w *models.Webhook) {
+		w.Name, w.Description, w.Dialect, w.NumberID, w.RateLimit = "متجر الرياض CRM", "Orders and questions of the main number", "twabot", &b.number.ID, 50
+		w.URL, w.Events = "https://crm.example.com/hooks/whatsapp/incoming?tenant=42", []string{"message.received", "message.report", "contact.*", "conversation.created", "template.*", "group.created", "order.*", "form.submitted"}
+		w.Filter = []byte(`{"all":[{"field":"message.type","in":["image","document"]},{"not":{"field":"conversation.labels","eq":"vip"}}]}`)
+		w.Headers = map[string]string{"X-Api-Key": "k"}
+		w.PreviousSecret, w.PreviousUntil = "old", time.Now().Add(26*time.Hour)
+	})
+	broken := b.webhook(func(w *models.Webhook) {
+		w.Name, w.Description, w.URL = hostile, long[:490], "https://203.0.113.7/"+strings.Repeat("very-long-path/", 100)
+	})
+	off := b.webhook(func(w *models.Webhook) {
+		w.Name, w.Active, w.DisabledBy, w.DisabledReason = "Old ERP", false, models.ByReceiver, "answered 410 Gone: the receiver wants no more deliveries"
+	})
+	failing := rejected
+	failing.Reason, failing.Answer = "answered 500: "+hostile, long
+	for i := range 24 {
+		switch {
+		case i%9 == 4:
+			b.delivery(busy, "message.received", models.Failed, rejected, rejected)
+		case i%7 == 3:
+			b.delivery(busy, "message.report", models.Pending, rejected)
+		default:
+			b.delivery(busy, []string{"message.received", "message.report", "contact.created"}[i%3], models.Succeeded, delivered)
+		}
+	}
+	for range 3 {
+		b.delivery(broken, "message.received", models.Failed, failing)
+		b.delivery(off, "message.received", models.Held)
+	}
+	receiver := fanouttest.NewReceiver(t, func(w http.ResponseWriter, r *http.Request, _ fanouttest.Delivery) {
+		if r.Header.Get("X-Wabagate-Test") == "no_signature" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+		_, _ = io.WriteString(w, long)
+	})
+	checked := b.webhook(func(w *models.Webhook) { w.Name, w.URL = "Receiver", receiver.URL })
+	require.NoError(t, refresh(b))
+
+	ctx := browser(t)
+	b.enter(ctx, base)
+	one, bad := "/webhooks/"+decimal(busy.ID), "/webhooks/"+decimal(broken.ID)
+	visit(t, ctx, base, stop{name: "hooks", path: "/webhooks"}, stop{name: "hook", path: one}, stop{name: "hook-week", path: one + "?range=7d"}, stop{name: "hook-bad", path: bad},
+		stop{name: "hook-deliveries", path: one + "/deliveries"}, stop{name: "hook-deliveries-bad", path: bad + "/deliveries"}, stop{name: "hook-deliveries-none", path: one + "/deliveries?status=skipped"},
+		stop{name: "hook-replay", path: one + "/replay?since=" + b.clock.now().UTC().Add(-time.Hour).Format("2006-01-02T15:04")},
+		stop{name: "hook-signing", path: one + "/signing"}, stop{name: "hook-signing-shut", path: bad + "/signing"},
+		stop{name: "hook-check", path: "/webhooks/" + decimal(checked.ID) + "/check"},
+		stop{name: "hook-checked", path: "/webhooks/" + decimal(checked.ID) + "/check", do: `document.querySelector(".card form").requestSubmit()`, ready: ".grade"},
+		stop{name: "hook-edit", path: one + "/edit", do: `document.querySelectorAll("#main details").forEach((d) => { if (!d.dataset.fetch) d.open = true })`},
+		stop{name: "hook-edit-bad", path: bad + "/edit"},
+		stop{name: "hook-danger", path: bad + "/danger", do: `document.querySelector(".zone summary").click()`}, stop{name: "hook-off", path: "/webhooks/" + decimal(off.ID)},
+		stop{name: "event-type", path: "/webhooks/events/order.created?dialect=platform"})
+}
+
+// The form shows what it does while somebody fills it in.
+func TestWebhookFormInBrowser(t *testing.T) {
+	b := setup(t)
+	base := b.listen()
+	w := b.webhook(func(w *models.Webhook) { w.Events = []string{"*"} })
+	b.delivery(w, "order.created", models.Pending)
+	b.delivery(w, "message.received", models.Pending)
+	ctx := browser(t)
+	b.enter(ctx, base)
+	one := base + "/webhooks/" + decimal(w.ID)
+	do(t, ctx, chromedp.Navigate(one+"/edit"), chromedp.WaitVisible(`#preview pre[data-pane=pretty]`),
+		chromedp.SendKeys(`input[name=description]`, "typed"))
+	_, err := chromedp.Run(ctx, chromedp.Evaluate[any](`const d = document.querySelector("[name=dialect]"); d.value = "platform"; d.dispatchEvent(new Event("input", { bubbles: true }))`))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return strings.Contains(text(t, ctx, "#preview"), "message.incoming") }, 10*time.Second, 50*time.Millisecond)
+	do(t, ctx, chromedp.SendKeys(`[name=filter]`, `{"field":"type","eq":"order.created"}`), chromedp.WaitVisible(`#matches meter`))
+	require.Contains(t, text(t, ctx, "#matches"), "1 of the last 2 events")
+	do(t, ctx, chromedp.SendKeys(`[name=filter]`, `}`), chromedp.WaitVisible(`#matches .wrong`))
+	require.Contains(t, text(t, ctx, "#matches"), "not valid JSON")
+	typed, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("[name=description]").value`))
+	require.NoError(t, err)
+	require.Equal(t, "typed", typed, "the rest of the form stays")
+
+	// Finding an event, and looking at its sample.
+	do(t, ctx, chromedp.SendKeys(`[data-picker]`, "join request revoked"), chromedp.WaitNotVisible(`.pick input[value="message.received"]`),
+		chromedp.WaitVisible(`.pick input[value="group.join_request.revoked"]`))
+	require.Equal(t, "1 found", text(t, ctx, "[data-found]"))
+	do(t, ctx, chromedp.Click(`.pick:has([value="group.join_request.revoked"]) summary`), chromedp.WaitVisible(`.pick details[open] pre[data-pane=pretty]`))
+
+	// The button does the same where there is no script, and keeps what was typed.
+	do(t, ctx, chromedp.Click(`button[value=preview]`), chromedp.WaitVisible(`#preview pre[data-pane=pretty]`))
+	typed, err = chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("[name=description]").value`))
+	require.NoError(t, err)
+	require.Equal(t, "typed", typed)
 }

@@ -245,7 +245,7 @@ func TestRotationPage(t *testing.T) {
 	status, _, _ = b.form(one+"/secret/rotate", "overlap_hours=169")
 	require.Equal(t, http.StatusBadRequest, status)
 	_, got = b.page(one + "/signing")
-	require.Contains(t, got, "24 hours left")
+	require.Contains(t, got, "<progress max=\"100\" value=\"14.2")
 	_, _, head = b.form(one+"/secret/rotate/finish", "")
 	require.Equal(t, one+"/signing?done=finished", head.Get("Location"))
 	_, got = b.page(one + "/signing")
