@@ -90,7 +90,7 @@ func webhookTrouble(w dashboard.WebhookItem, st models.Stats) (dashboard.Trouble
 		t.Badge, t.Text = dashboard.Badge{Tone: "wait", Text: "not verified"}, cmp.Or(w.Missing, "its receiver has not answered the challenge")
 	case w.FailCount > 0:
 		t.Badge, t.Text = dashboard.Badge{Tone: "bad", Text: "failing"}, grouped(w.FailCount)+" failed in a row"
-		if !w.FailingSince.At.IsZero() && w.FailCount > 1 {
+		if !w.FailingSince.At.IsZero() && w.FailCount > 1 && w.FailingSince.Ago != "now" {
 			t.Text += ", the first " + w.FailingSince.Ago
 		}
 	case !w.Active && st.Held > 0:

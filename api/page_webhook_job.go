@@ -37,10 +37,15 @@ func jobItem(j models.Job, rate int, now time.Time) dashboard.WebhookJob {
 }
 
 func jobWord(state models.JobState) string {
-	if state == models.JobRunning {
+	switch state {
+	case models.JobRunning:
 		return "is running"
+	case models.JobFailed:
+		return "has failed"
+	case models.JobCancelled:
+		return "was cancelled"
 	}
-	return "is " + string(state)
+	return "is done"
 }
 
 // jobNote says what became of a job so far, and when the rest will have.

@@ -96,7 +96,8 @@ type Matches struct {
 	Examples []HomeEvent
 }
 
-// The fields of the form as parts, each with its error. What they are called and explained as stands here, once.
+// field completes one of the form's fields, below, with what was typed and what is wrong with it. What they are called and
+// explained as stands here, once.
 func (f WebhookForm) field(d Field, value, wrong string) Field {
 	d.Value, d.Error = value, f.Wrong(wrong)
 	return d

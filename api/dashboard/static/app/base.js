@@ -69,6 +69,12 @@ refreshTimes();
 setInterval(refreshTimes, 1000);
 document.addEventListener("fresh", refreshTimes); // somebody has added to the page
 
+// On a phone the page that is shown may be the last of a long row.
+for (const row of document.querySelectorAll(".tabs.under")) {
+  const here = row.querySelector("[aria-current]");
+  if (here) row.scrollLeft += here.getBoundingClientRect().left - row.getBoundingClientRect().left - row.clientWidth / 3;
+}
+
 // The menu of narrow pages closes with Escape, and when somebody goes elsewhere.
 const menu = document.querySelector("details.menu");
 if (menu) {
