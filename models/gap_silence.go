@@ -26,6 +26,26 @@ func (s *Store) Quiet(ctx context.Context, from, to time.Time) ([]Pulse, error) 
 	return ps, translate(err, "list quiet numbers")
 }
 
+// Pulses are those of a business's numbers, by number; one that nothing was counted for is missing. SilentSince says for those
+// that are silent now what Silence.Since does.
+func (s *Store) Pulses(ctx context.Context, businessID int64) (pulses map[int64]Pulse, silentSince map[int64]time.Time, err error) {
+	var rows []struct {
+		NumberID        int64
+		FirstAt, LastAt time.Time
+		Since           *time.Time
+	}
+	err = s.db.WithContext(ctx).Raw(`SELECT p.number_id, p.first_at, p.last_at, s.since FROM numbers n JOIN number_pulses p ON p.number_id = n.id
+		LEFT JOIN silences s ON s.number_id = p.number_id AND s.until IS NULL WHERE n.business_id = ?`, businessID).Scan(&rows).Error
+	pulses, silentSince = make(map[int64]Pulse, len(rows)), map[int64]time.Time{}
+	for _, r := range rows {
+		pulses[r.NumberID] = Pulse{NumberID: r.NumberID, FirstAt: r.FirstAt.UTC(), LastAt: r.LastAt.UTC()}
+		if r.Since != nil {
+			silentSince[r.NumberID] = r.Since.UTC()
+		}
+	}
+	return pulses, silentSince, translate(err, "pulses of numbers")
+}
+
 // Silence is a time in which nothing came for a number although it should have.
 type Silence struct {
 	NumberID int64

@@ -263,6 +263,13 @@ func testSilences(_ *testing.T, w *world) {
 	w.ok(err)
 	silence := models.Silence{NumberID: w.number.ID, Since: hour.UTC(), FoundAt: hour.Add(time.Hour).UTC()}
 	w.equal("goes on", open, []models.Silence{silence})
+	pulses, since, err := w.Pulses(w.ctx, w.business)
+	w.ok(err)
+	w.equal("pulses", pulses, map[int64]models.Pulse{w.number.ID: {NumberID: w.number.ID, FirstAt: hour.UTC(), LastAt: hour.UTC()}})
+	w.equal("silent since", since, map[int64]time.Time{w.number.ID: hour.UTC()})
+	pulses, _, err = w.Pulses(w.ctx, w.business+1000)
+	w.ok(err)
+	w.equal("pulses of others", len(pulses), 0)
 
 	hear(hour.Add(3 * time.Hour))
 	open, err = w.EndSilences(w.ctx)
@@ -284,6 +291,9 @@ func testSilences(_ *testing.T, w *world) {
 	quiet, err = w.Quiet(w.ctx, hour, w.Now())
 	w.ok(err)
 	w.equal("quiet again", len(quiet), 1)
+	_, since, err = w.Pulses(w.ctx, w.business)
+	w.ok(err)
+	w.equal("not silent any more", len(since), 0)
 }
 
 // testParkedNumbers: what waits for numbers that nobody connected, and for how long.
