@@ -16,6 +16,8 @@ var namedActions = map[string]string{
 	"PUT me/password":                      "user.password_changed",
 	"DELETE me/sessions":                   "session.others_deleted",
 	"POST conversations/*/send":            "message.sent",
+	"POST numbers/*/token":                 "number.updated",
+	"POST numbers/*/keys/new":              "key.created",
 	"POST numbers/*/replies/try":           "", // a rehearsal: nothing is changed and nobody is written to
 	"POST webhooks/preview":                "", // it only shows
 	"POST webhooks/filter-preview":         "", // it only counts

@@ -63,31 +63,41 @@ func (s *Server) handleKeyCreate(c *fiber.Ctx, who caller) error {
 	if o.err != nil {
 		return o.err
 	}
-	label, err := keyName(name)
-	if err != nil {
-		return err
-	}
 	var numberID *int64
 	if of.given && !of.null {
-		ns, err := s.store.Numbers(c.UserContext(), who.Business)
-		if err != nil {
-			return err
-		}
-		if !owns(ns, of.value) {
-			return invalid("number_id", codeInvalid, "is not one of your numbers")
-		}
 		numberID = &of.value
 	}
-	k, token, err := s.store.AddAPIKey(c.UserContext(), models.APIKey{BusinessID: who.Business, NumberID: numberID, Name: label, CreatedBy: who.actor().Name})
+	k, token, err := s.createKey(c.UserContext(), who, name, numberID)
 	if err != nil {
 		return err
 	}
-	noteOf(c.UserContext()).about("key", k.ID, k.Name)
 	return reply(c, http.StatusCreated, struct {
 		ID      int64  `json:"id"`
 		Message string `json:"message"`
 		Key     string `json:"key"`
 	}{k.ID, "Key created. It is shown this once.", token.Text()})
+}
+
+// createKey makes a key of a business or, with a number, of that alone.
+func (s *Server) createKey(ctx context.Context, who caller, name maybe[string], numberID *int64) (k models.APIKey, token models.Secret, err error) {
+	label, err := keyName(name)
+	if err != nil {
+		return k, "", err
+	}
+	if numberID != nil {
+		ns, err := s.store.Numbers(ctx, who.Business)
+		if err != nil {
+			return k, "", err
+		}
+		if !owns(ns, *numberID) {
+			return k, "", invalid("number_id", codeInvalid, "is not one of your numbers")
+		}
+	}
+	k, token, err = s.store.AddAPIKey(ctx, models.APIKey{BusinessID: who.Business, NumberID: numberID, Name: label, CreatedBy: who.actor().Name})
+	if err == nil {
+		noteOf(ctx).about("key", k.ID, k.Name)
+	}
+	return k, token, err
 }
 
 func keyName(given maybe[string]) (string, error) {
@@ -123,16 +133,23 @@ func (s *Server) handleKeyDelete(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	gone, err := s.ownKey(c.UserContext(), who.Business, id)
+	if err := s.deleteKey(c.UserContext(), who.Business, id); err != nil {
+		return err
+	}
+	return reply(c, http.StatusOK, message{"Key deleted."})
+}
+
+func (s *Server) deleteKey(ctx context.Context, businessID, id int64) error {
+	gone, err := s.ownKey(ctx, businessID, id)
 	if err != nil {
 		return err
 	}
-	if err := s.store.DeleteAPIKey(c.UserContext(), who.Business, id); err != nil {
+	if err := s.store.DeleteAPIKey(ctx, businessID, id); err != nil {
 		return err
 	}
 	s.keys.forget()
-	noteOf(c.UserContext()).about("key", id, gone.Name)
-	return reply(c, http.StatusOK, message{"Key deleted."})
+	noteOf(ctx).about("key", id, gone.Name)
+	return nil
 }
 
 // ownKey reads a key of a business.

@@ -53,11 +53,22 @@ func (s *Server) handleNumberCreate(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	operator := who.User != nil && who.User.IsOperator
 	if connection.given {
-		return s.connect(c, who, operator, n, connection.value)
+		made, err := s.connect(c.UserContext(), who, n, connection.value)
+		if err != nil {
+			return err
+		}
+		status, said := http.StatusOK, "Number connected again."
+		if made.New {
+			status, said = http.StatusCreated, "Number connected."
+		}
+		return reply(c, status, struct {
+			ID      int64    `json:"id"`
+			Message string   `json:"message"`
+			Number  lineJSON `json:"number"`
+		}{made.Number.ID, attention(said, made.Upstream.Checked), lineJSON{numberView(made.Number), upstreamView(made.Upstream)}})
 	}
-	if !operator {
+	if !who.operator() {
 		return &Error{Status: http.StatusForbidden, Code: "operators_only", Message: "without its token an operator connects a number; send token and waba_id, which prove that it is yours, " +
 			"ask your operator, or use wabagate admin number"}
 	}
@@ -72,6 +83,9 @@ func (s *Server) handleNumberCreate(c *fiber.Ctx, who caller) error {
 		Message string `json:"message"`
 	}{n.ID, "Number connected."})
 }
+
+// operator says whether the caller runs the gateway.
+func (who caller) operator() bool { return who.User != nil && who.User.IsOperator }
 
 // connection is what a request says of the way to a number.
 type connection struct {

@@ -147,40 +147,33 @@ func checkRate(rate int) error {
 }
 
 // connect examines a number's token and keeps both.
-func (s *Server) connect(c *fiber.Ctx, who caller, operator bool, n models.Number, how connection) error {
+func (s *Server) connect(ctx context.Context, who caller, n models.Number, how connection) (made line.Connected, err error) {
 	if s.lines == nil {
-		return notHere("connects numbers by their token")
+		return made, notHere("connects numbers by their token")
 	}
 	if how.base != "" || how.style != "" && how.style != line.StyleCloud { // a provider is told the number's secret address
 		if err := person(who); err != nil {
-			return err
+			return made, err
 		}
 	}
 	if how.base != "" {
-		if err := s.guard.CheckURL(c.UserContext(), how.base); errors.Is(err, deliver.ErrForbidden) {
-			return invalid("base_url", "url_forbidden", "leads to a place that the gateway may not reach: %s", err)
+		if err := s.guard.CheckURL(ctx, how.base); errors.Is(err, deliver.ErrForbidden) {
+			return made, invalid("base_url", "url_forbidden", "leads to a place that the gateway may not reach: %s", err)
 		} else if err != nil {
-			return invalid("base_url", codeInvalid, "%s", err)
+			return made, invalid("base_url", codeInvalid, "%s", err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), connectTimeout)
+	note := noteOf(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
 	defer cancel()
-	made, err := s.lines.Connect(ctx, who.Business, line.Request{Style: how.style, Base: how.base, Version: how.version, Token: how.token, AppID: how.appMeta, AppSecret: how.appSecret,
-		App: how.app, WABAID: n.WABAID, PhoneNumberID: n.PhoneNumberID, Display: n.Display, Name: n.Name, Override: how.override, PublicURL: s.publicURL, Rate: how.rate, Operator: operator})
+	made, err = s.lines.Connect(ctx, who.Business, line.Request{Style: how.style, Base: how.base, Version: how.version, Token: how.token, AppID: how.appMeta, AppSecret: how.appSecret,
+		App: how.app, WABAID: n.WABAID, PhoneNumberID: n.PhoneNumberID, Display: n.Display, Name: n.Name, Override: how.override, PublicURL: s.publicURL, Rate: how.rate, Operator: who.operator()})
 	if err != nil {
-		return troubled(err)
+		return made, troubled(err)
 	}
-	noteOf(c.UserContext()).about("number", made.Number.ID, made.Number.Name).changedSecretly("token", "", how.token)
+	note.about("number", made.Number.ID, made.Number.Name).changedSecretly("token", "", how.token)
 	s.refresh(ctx)
-	status, said := http.StatusOK, "Number connected again."
-	if made.New {
-		status, said = http.StatusCreated, "Number connected."
-	}
-	return reply(c, status, struct {
-		ID      int64    `json:"id"`
-		Message string   `json:"message"`
-		Number  lineJSON `json:"number"`
-	}{made.Number.ID, attention(said, made.Upstream.Checked), lineJSON{numberView(made.Number), upstreamView(made.Upstream)}})
+	return made, nil
 }
 
 // attention adds to a message what a check found wrong.
@@ -279,46 +272,55 @@ func (s *Server) handleNumberUpdate(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	o := parseObject(c.Request().Body(), "token", "rate")
-	token, rate := member[string](o, "token", "text"), member[int](o, "rate", "messages per second, or null for the usual")
-	if o.err != nil {
-		return o.err
-	}
-	secret := models.Secret(strings.TrimSpace(token.value))
-	if err := errors.Join(checkToken("token", secret), checkRate(rate.value)); err != nil {
+	if u, err = s.updateLine(c.UserContext(), who, n, u, c.Request().Body()); err != nil {
 		return err
-	}
-	switch {
-	case token.given && secret == "":
-		return invalid("token", codeInvalid, "must not be empty; DELETE /api/client/numbers/%d/upstream forgets the token", n.ID)
-	case !token.given && !rate.given:
-		return invalid("token", codeRequired, "or rate is required")
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), connectTimeout)
-	defer cancel()
-	if token.given {
-		if u.Style != line.StyleCloud { // as when it was connected
-			if err := person(who); err != nil {
-				return err
-			}
-		}
-		if u, err = s.lines.Replace(ctx, who.Business, n.ID, secret); err != nil {
-			return troubled(err)
-		}
-	}
-	if rate.given {
-		checked := u.Checked
-		if u, err = s.lines.SetRate(ctx, who.Business, n.ID, rate.value); err != nil {
-			return troubled(err)
-		}
-		if token.given {
-			u.Checked = checked
-		}
 	}
 	return reply(c, http.StatusOK, struct {
 		Message string   `json:"message"`
 		Number  lineJSON `json:"number"`
 	}{attention("Number updated.", u.Checked), lineJSON{numberView(n), upstreamView(u)}})
+}
+
+// updateLine does what a body says of the way to a number.
+func (s *Server) updateLine(ctx context.Context, who caller, n models.Number, u models.Upstream, body []byte) (models.Upstream, error) {
+	o := parseObject(body, "token", "rate")
+	token, rate := member[string](o, "token", "text"), member[int](o, "rate", "messages per second, or null for the usual")
+	if o.err != nil {
+		return u, o.err
+	}
+	secret := models.Secret(strings.TrimSpace(token.value))
+	if err := errors.Join(checkToken("token", secret), checkRate(rate.value)); err != nil {
+		return u, err
+	}
+	switch {
+	case token.given && secret == "":
+		return u, invalid("token", codeInvalid, "must not be empty; DELETE /api/client/numbers/%d/upstream forgets the token", n.ID)
+	case !token.given && !rate.given:
+		return u, invalid("token", codeRequired, "or rate is required")
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
+	defer cancel()
+	var err error
+	if token.given {
+		if u.Style != line.StyleCloud { // as when it was connected
+			if err := person(who); err != nil {
+				return u, err
+			}
+		}
+		if u, err = s.lines.Replace(ctx, who.Business, n.ID, secret); err != nil {
+			return u, troubled(err)
+		}
+	}
+	if rate.given {
+		checked := u.Checked
+		if u, err = s.lines.SetRate(ctx, who.Business, n.ID, rate.value); err != nil {
+			return u, troubled(err)
+		}
+		if token.given {
+			u.Checked = checked
+		}
+	}
+	return u, nil
 }
 
 func (s *Server) handleNumberCheck(c *fiber.Ctx, who caller) error {
@@ -329,13 +331,17 @@ func (s *Server) handleNumberCheck(c *fiber.Ctx, who caller) error {
 	if o := parseObject(c.Request().Body()); o.err != nil {
 		return o.err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), connectTimeout)
-	defer cancel()
-	h, err := s.lines.Check(ctx, n)
+	h, err := s.checkNumber(c.UserContext(), n)
 	if err != nil {
 		return err
 	}
 	return reply(c, http.StatusOK, map[string]*healthJSON{"health": healthView(h)})
+}
+
+func (s *Server) checkNumber(ctx context.Context, n models.Number) (models.UpstreamHealth, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
+	defer cancel()
+	return s.lines.Check(ctx, n)
 }
 
 func (s *Server) handleUpstreamDelete(c *fiber.Ctx, who caller) error {

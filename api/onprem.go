@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"net/http"
@@ -36,16 +37,24 @@ func (s *Server) handleTokenCreate(c *fiber.Ctx, who caller) error {
 	if o := parseObject(c.Request().Body()); o.err != nil {
 		return o.err
 	}
-	token := addressToken()
-	if err := s.store.SetNumberToken(c.UserContext(), who.Business, id, token); err != nil {
+	token, err := s.setAddress(c.UserContext(), who.Business, id, addressToken())
+	if err != nil {
 		return err
 	}
-	s.refresh(c.UserContext())
 	return reply(c, http.StatusOK, struct {
 		URL     string `json:"url"`
 		Token   string `json:"token"`
 		Message string `json:"message"`
 	}{s.base(c) + "/webhooks/onprem/" + token.Text(), token.Text(), "Give this address to your provider. It is shown this once, and an earlier one has ended."})
+}
+
+// setAddress gives a number an On-Premises address, or with an empty token none.
+func (s *Server) setAddress(ctx context.Context, businessID, id int64, token models.Secret) (models.Secret, error) {
+	if err := s.store.SetNumberToken(ctx, businessID, id, token); err != nil {
+		return "", err
+	}
+	s.refresh(ctx)
+	return token, nil
 }
 
 // addressToken is the secret part of an address: 32 random bytes in the letters of URLs.
@@ -63,10 +72,9 @@ func (s *Server) handleTokenDelete(c *fiber.Ctx, who caller) error {
 	if err := person(who); err != nil {
 		return err
 	}
-	if err := s.store.SetNumberToken(c.UserContext(), who.Business, id, ""); err != nil {
+	if _, err := s.setAddress(c.UserContext(), who.Business, id, ""); err != nil {
 		return err
 	}
-	s.refresh(c.UserContext())
 	return reply(c, http.StatusOK, message{"The On-Premises address has ended."})
 }
 

@@ -32,6 +32,8 @@ func (s *Server) registerPages(app *fiber.App) {
 	app.Get("/deliveries/:id", s.page(s.pageDelivery))
 	app.Post("/deliveries/:id/resend", s.fence, s.page(s.submitResend))
 	s.registerPeoplePages(app)
+
+	s.registerNumberPages(app)
 }
 
 // page lets a logged-in person through to h and sends everybody else to the login.
@@ -109,6 +111,16 @@ var notices = map[string]string{
 	"order-saved": "Order saved. Webhooks are told what changed.",
 	"sent":        "WhatsApp took the message.",
 	"queued":      "The message is on its way. It shows here once WhatsApp took it.",
+	"number-well":      "Checked: the number is well.",
+	"number-unwell":    "Checked: the number needs attention, as it says below.",
+	"connected":        "Number connected. What customers write to it becomes events from now on.",
+	"connected-unwell": "Kept. The number needs attention, as it says below.",
+	"token-replaced":   "The new token serves from now on.",
+	"disconnected":     "The token is forgotten: nothing is sent from this number any more. What comes for it is received as before.",
+	"address-ended":    "The On-Premises address has ended.",
+	"key-deleted":      "The key has ended.",
+	"replies-saved":    "Saved.",
+	"replies-deleted":  "The number does not answer by itself any more. Its key is forgotten.",
 }
 
 func back(c *fiber.Ctx, path, done string) error {
@@ -179,7 +191,7 @@ func sentence(e *Error) string {
 	if text == "" {
 		return ""
 	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
+	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
 }
 
 // grouped writes a count with thin gaps between thousands.

@@ -64,6 +64,8 @@ func sectionOf(path string) string {
 		return "webhooks"
 	case "erasures":
 		return "contacts"
+	case "opt-outs":
+		return "broadcasts"
 	}
 	for _, sec := range dashboard.Sections() {
 		if strings.Trim(sec.Path, "/") == first {

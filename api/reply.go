@@ -92,29 +92,10 @@ func (s *Server) handleRepliesSet(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	ch, err := parseReplies(c.Request().Body())
+	after, made, err := s.setReplies(c.UserContext(), who.Business, id, c.Request().Body())
 	if err != nil {
 		return err
 	}
-	if ch.url.given {
-		if err := s.guard.CheckURL(c.UserContext(), ch.url.value); errors.Is(err, deliver.ErrForbidden) {
-			return invalid("url", "url_forbidden", "leads to a place that the gateway may not reach: %s", err)
-		} else if err != nil {
-			return invalid("url", codeInvalid, "%s", err)
-		}
-	}
-	var made models.Secret
-	after, err := s.store.SetReplies(c.UserContext(), who.Business, id, func(r *models.Replies) error {
-		if r.Kind == "" {
-			*r = repliesAtFirst(*r)
-		}
-		made, err = ch.apply(r)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	s.refresh(c.UserContext())
 	said := "Replies updated."
 	switch {
 	case after.Active:
@@ -128,6 +109,32 @@ func (s *Server) handleRepliesSet(c *fiber.Ctx, who caller) error {
 		Secret  string       `json:"secret,omitempty"` // one that was made now; it is shown this once
 		Replies *repliesJSON `json:"replies"`
 	}{said, made.Text(), repliesView(after)})
+}
+
+// setReplies does what a body says of how a number answers. The secret is one that was made for a responder.
+func (s *Server) setReplies(ctx context.Context, businessID, id int64, body []byte) (after models.Replies, made models.Secret, err error) {
+	ch, err := parseReplies(body)
+	if err != nil {
+		return after, "", err
+	}
+	if ch.url.given {
+		if err := s.guard.CheckURL(ctx, ch.url.value); errors.Is(err, deliver.ErrForbidden) {
+			return after, "", invalid("url", "url_forbidden", "leads to a place that the gateway may not reach: %s", err)
+		} else if err != nil {
+			return after, "", invalid("url", codeInvalid, "%s", err)
+		}
+	}
+	after, err = s.store.SetReplies(ctx, businessID, id, func(r *models.Replies) error {
+		if r.Kind == "" {
+			*r = repliesAtFirst(*r)
+		}
+		made, err = ch.apply(r)
+		return err
+	})
+	if err == nil {
+		s.refresh(ctx)
+	}
+	return after, made, err
 }
 
 func (s *Server) handleRepliesDelete(c *fiber.Ctx, who caller) error {
@@ -161,23 +168,28 @@ func (s *Server) handleRepliesTry(c *fiber.Ctx, who caller) error {
 	if o.err != nil {
 		return o.err
 	}
-	if err := checkText("text", text.value, true, maxReplyText); err != nil {
-		return err
-	}
-	switch {
-	case s.replies == nil:
-		return notHere("answers customers by itself")
-	case r == nil:
-		return &Error{Status: http.StatusConflict, Code: "no_replies", Message: "nobody said yet how this number answers: PUT its replies first"}
-	}
-	// What an answer may take is the business's affair and not that of ordinary requests.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), r.Timeout+5*time.Second)
-	defer cancel()
-	t, err := s.replies.Try(ctx, *r, text.value)
+	t, err := s.tryReplies(c.UserContext(), r, text.value)
 	if err != nil {
 		return err
 	}
 	return reply(c, http.StatusOK, replyTrialJSON{Outcome: t.Outcome, Text: t.Text, Reason: t.Reason, Detail: t.Detail, LatencyMS: t.Took.Milliseconds()})
+}
+
+// tryReplies asks what settings would answer; nil settings are none.
+func (s *Server) tryReplies(ctx context.Context, r *models.Replies, text string) (t replies.Trial, err error) {
+	if err := checkText("text", text, true, maxReplyText); err != nil {
+		return t, err
+	}
+	switch {
+	case s.replies == nil:
+		return t, notHere("answers customers by itself")
+	case r == nil:
+		return t, &Error{Status: http.StatusConflict, Code: "no_replies", Message: "nobody said yet how this number answers: PUT its replies first"}
+	}
+	// What an answer may take is the business's affair and not that of ordinary requests.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Timeout+5*time.Second)
+	defer cancel()
+	return s.replies.Try(ctx, *r, text)
 }
 
 // applyAI does what a request says of the AI in a conversation.

@@ -80,6 +80,8 @@ var ownersAffairs = map[string]bool{
 	"PUT team/users/*": true, "DELETE team/users/*": true, "POST team/invitations": true, "DELETE team/invitations/*": true,
 	"POST keys": true, "PUT keys/*": true, "DELETE keys/*": true, "POST keys/*/regenerate": true, "POST contacts/*/erase": true,
 	"POST numbers": true, "PUT numbers/*": true, "DELETE numbers/*/upstream": true, "POST numbers/*/onprem-token": true, "DELETE numbers/*/onprem-token": true,
+	"POST numbers/new": true, "POST numbers/*/token": true, "POST numbers/*/upstream/delete": true, "POST numbers/*/onprem-token/delete": true,
+	"POST numbers/*/keys/new": true, "POST numbers/*/keys/*/regenerate": true, "POST numbers/*/keys/*/delete": true,
 }
 
 func TestReadersChangeNothing(t *testing.T) {

@@ -229,11 +229,16 @@ func (s *Server) handleMediaSettingsUpdate(c *fiber.Ctx, who caller) error {
 		return o.err
 	case !ahead.given || ahead.null:
 		return invalid("fetch_ahead", codeRequired, "must be true or false")
-	case bool(ahead.value) && s.media == nil:
-		return notHere("keeps files")
 	}
-	if err := s.store.SetMediaAhead(c.UserContext(), who.Business, id, bool(ahead.value)); err != nil {
+	if err := s.setMediaAhead(c.UserContext(), who.Business, id, bool(ahead.value)); err != nil {
 		return err
 	}
 	return reply(c, http.StatusOK, map[string]mediaSettingsJSON{"media": {bool(ahead.value)}})
+}
+
+func (s *Server) setMediaAhead(ctx context.Context, businessID, id int64, ahead bool) error {
+	if ahead && s.media == nil {
+		return notHere("keeps files")
+	}
+	return s.store.SetMediaAhead(ctx, businessID, id, ahead)
 }

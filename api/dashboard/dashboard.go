@@ -73,6 +73,7 @@ func Views() []View {
 		Webhooks{}, WebhookForm{}, EventType{}, Webhook{}, WebhookDeliveries{}, WebhookReplay{}, WebhookSigning{}, WebhookCheck{}, WebhookDanger{},
 		Delivery{},
 		Conversations{}, Conversation{}, Contacts{}, Contact{}, Erasures{}, Erasure{}, Orders{}, Order{}, Forms{},
+		Numbers{}, NumberForm{}, Number{}, NumberReplies{}, NumberReport{},
 	}
 }
 
