@@ -306,11 +306,11 @@ var erasedKinds = [...][3]string{
 }
 
 // erasedCounts are the lines of a receipt.
-func erasedCounts(counts map[string]int64) (list []dashboard.Count) {
+func erasedCounts(counts map[string]int64) (list []dashboard.ErasedCount) {
 	for _, k := range erasedKinds {
-		list = append(list, dashboard.Count{Label: k[1], Where: k[2], N: grouped(counts[k[0]])})
+		list = append(list, dashboard.ErasedCount{Label: k[1], Where: k[2], N: grouped(counts[k[0]])})
 	}
-	slices.SortStableFunc(list, func(a, b dashboard.Count) int { return cmp.Compare(zeroLast(a.N), zeroLast(b.N)) })
+	slices.SortStableFunc(list, func(a, b dashboard.ErasedCount) int { return cmp.Compare(zeroLast(a.N), zeroLast(b.N)) })
 	return list
 }
 

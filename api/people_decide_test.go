@@ -104,7 +104,9 @@ func TestParseInbox(t *testing.T) {
 		_, err := parseInboxPlace(text)
 		require.Error(t, err, text)
 	}
-	q, err := parseInbox(func(key string, _ ...string) string { return map[string]string{"window": "open", "label": " vip "}[key] }, now)
+	q, err := parseInbox(func(key string, _ ...string) string {
+		return map[string]string{"window": "open", "label": " vip "}[key]
+	}, now)
 	require.NoError(t, err)
 	require.Equal(t, now.Add(-24*time.Hour), q.WroteAfter)
 	require.Equal(t, "label=vip&window=open", q.values().Encode())

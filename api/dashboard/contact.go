@@ -75,12 +75,12 @@ type Erasure struct {
 	Running *Progress
 	Action  string
 	Ended   When
-	Counts  []Count
+	Counts  []ErasedCount
 	Note    string
 }
 
-// Count is how much of something was erased.
-type Count struct{ Label, Where, N string }
+// ErasedCount is how much of something was erased.
+type ErasedCount struct{ Label, Where, N string }
 
 func (Contacts) template() string { return "contacts.html" }
 func (Contact) template() string  { return "contact.html" }
