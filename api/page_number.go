@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -85,18 +86,10 @@ func (s *Server) numberItems(ctx context.Context, businessID int64, ns []models.
 		if err != nil && !errors.Is(err, models.ErrNotFound) {
 			return nil, err
 		}
-		items[i] = dashboard.NumberItem{ID: n.ID, Name: n.Name, Phone: phoneText(n), PhoneNumberID: n.PhoneNumberID, WABAID: n.WABAID, CanCheck: reached && s.lines != nil,
+		items[i] = dashboard.NumberItem{ID: n.ID, Name: n.Name, Phone: cmp.Or(phoneText(n.Display), n.PhoneNumberID), PhoneNumberID: n.PhoneNumberID, WABAID: n.WABAID, CanCheck: reached && s.lines != nil,
 			Health: numberHealth(u, reached, pulses[n.ID].LastAt, silent[n.ID], s.now())}
 	}
 	return items, nil
-}
-
-// phoneText is a number as people write it; where nobody said it, the platform's id.
-func phoneText(n models.Number) string {
-	if n.Display == "" {
-		return n.PhoneNumberID
-	}
-	return "+" + n.Display
 }
 
 // limitText says in words what the platform calls TIER_10K: how many customers a number may begin to write to in a day. What
