@@ -18,6 +18,9 @@ var namedActions = map[string]string{
 	"POST conversations/*/send":            "message.sent",
 	"POST numbers/*/token":                 "number.updated",
 	"POST numbers/*/keys/new":              "key.created",
+	"POST account":                         "user.updated",
+	"POST account/password":                "user.password_changed",
+	"POST account/sessions/delete":         "session.others_deleted",
 	"POST numbers/*/replies/try":           "", // a rehearsal: nothing is changed and nobody is written to
 	"POST webhooks/preview":                "", // it only shows
 	"POST webhooks/filter-preview":         "", // it only counts

@@ -22,3 +22,7 @@ func ApplyWebhook(w models.Webhook, body string) (string, error) {
 // PlaceOf and ActionOf name what a route is and does.
 func PlaceOf(route string) string          { return placeOf(route) }
 func ActionOf(method, place string) string { return actionOf(method, place) }
+
+// DidText is an action in words, and DeviceText a User-Agent.
+func DidText(action string) string   { return didText(models.AuditEntry{Action: action}) }
+func DeviceText(agent string) string { return deviceText(agent) }

@@ -115,17 +115,25 @@ func (s *Server) handleKeyRename(c *fiber.Ctx, who caller) error {
 	if o.err != nil {
 		return o.err
 	}
+	if err := s.renameKey(c.UserContext(), who.Business, id, given); err != nil {
+		return err
+	}
+	return reply(c, http.StatusOK, message{"Key renamed."})
+}
+
+// renameKey calls a key of a business something else.
+func (s *Server) renameKey(ctx context.Context, businessID, id int64, given maybe[string]) error {
 	name, err := keyName(given)
 	if err != nil {
 		return err
 	}
-	before, err := s.store.RenameAPIKey(c.UserContext(), who.Business, id, name)
+	before, err := s.store.RenameAPIKey(ctx, businessID, id, name)
 	if err != nil {
 		return err
 	}
 	s.keys.forget()
-	noteOf(c.UserContext()).about("key", id, name).changed("name", before.Name, name)
-	return reply(c, http.StatusOK, message{"Key renamed."})
+	noteOf(ctx).about("key", id, name).changed("name", before.Name, name)
+	return nil
 }
 
 func (s *Server) handleKeyDelete(c *fiber.Ctx, who caller) error {

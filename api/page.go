@@ -34,6 +34,7 @@ func (s *Server) registerPages(app *fiber.App) {
 	s.registerPeoplePages(app)
 
 	s.registerNumberPages(app)
+	s.registerTeamPages(app)
 }
 
 // page lets a logged-in person through to h and sends everybody else to the login.
@@ -121,6 +122,17 @@ var notices = map[string]string{
 	"key-deleted":      "The key has ended.",
 	"replies-saved":    "Saved.",
 	"replies-deleted":  "The number does not answer by itself any more. Its key is forgotten.",
+
+	"joined":         "Welcome. You are logged in.",
+	"revoked":        "Invitation revoked. Its link opens nothing any more.",
+	"role-changed":   "Role changed. It counts from their next click on.",
+	"removed":        "Removed, and logged out everywhere. Keys that they made go on.",
+	"key-renamed":    "Key renamed.",
+	"key-ended":      "Key ended. Programs that still use it are turned away.",
+	"name-changed":   "Name changed.",
+	"password":       "Password changed. Your other sessions have ended.",
+	"session-ended":  "Session ended.",
+	"sessions-ended": "All your other sessions have ended.",
 }
 
 func back(c *fiber.Ctx, path, done string) error {

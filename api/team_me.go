@@ -151,10 +151,18 @@ func (s *Server) handleSessionEnd(c *fiber.Ctx, who caller) error {
 }
 
 func (s *Server) handleSessionsEnd(c *fiber.Ctx, who caller) error {
-	n, err := s.store.EndOtherSessions(c.UserContext(), who.User.ID, ownToken(c))
+	n, err := s.endOthers(c, who)
 	if err != nil {
 		return err
 	}
-	noteOf(c.UserContext()).object = objectOf(*who.User)
 	return reply(c, http.StatusOK, message{fmt.Sprintf("Other sessions ended: %d.", n)})
+}
+
+// endOthers ends the sessions of the caller but the one that asks, and says how many there were.
+func (s *Server) endOthers(c *fiber.Ctx, who caller) (int64, error) {
+	n, err := s.store.EndOtherSessions(c.UserContext(), who.User.ID, ownToken(c))
+	if err == nil {
+		noteOf(c.UserContext()).object = objectOf(*who.User)
+	}
+	return n, err
 }

@@ -31,6 +31,8 @@ var usualRights = rights{anybody, workers}
 var rightsAt = map[string]rights{
 	"me":                {anybody, oneself},
 	"team":              {anybody, ownersInPerson},
+	"team/audit":        {owners, owners},
+	"account":           {anybody, oneself},
 	"keys":              {anybody, owners},
 	"audit":             {owners, owners},
 	"contacts/*/erase":  {owners, owners},

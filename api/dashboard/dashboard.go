@@ -74,6 +74,7 @@ func Views() []View {
 		Delivery{},
 		Conversations{}, Conversation{}, Contacts{}, Contact{}, Erasures{}, Erasure{}, Orders{}, Order{}, Forms{},
 		Numbers{}, NumberForm{}, Number{}, NumberReplies{}, NumberReport{},
+		Team{}, TeamUser{}, Joining{}, Keys{}, Key{}, AuditLog{}, Account{},
 	}
 }
 

@@ -71,6 +71,8 @@ type Danger struct {
 	Summary, Text, Button, Action string
 	// Word has to be typed first, into the field confirm; empty: nothing has to. The handler checks it again.
 	Word string
+	// Error says what was wrong with what was typed; empty: nothing.
+	Error string
 }
 
 // Progress is how far something is.
