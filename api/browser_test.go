@@ -171,7 +171,7 @@ func TestEveryPageFits(t *testing.T) {
 	_, _ = http.Post(base+"/inspect/demo", "application/json", strings.NewReader(`{"type":"note","text":"مرحبا، هل طلبي (1042) في الطريق؟","n":12.5,"ok":true,"list":[1,null]}`))
 
 	ctx := browser(t)
-	visit(t, ctx, base, stop{name: "login", path: "/login?next=/webhooks/3"})
+	visit(t, ctx, base, stop{name: "login", path: "/login?next=/webhooks/3", do: `document.querySelector("details").open = true`})
 	b.enter(ctx, base)
 	one := "/webhooks/" + decimal(busy.ID)
 	visit(t, ctx, base, stop{name: "guide", path: "/guide"}, stop{name: "webhooks", path: "/webhooks"}, stop{name: "new", path: "/webhooks/new"},

@@ -177,7 +177,7 @@ func (s *Server) submitLogin(c *fiber.Ctx) error {
 	if e.RetryAfter > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(int(e.RetryAfter.Seconds())+1))
 	}
-	return s.render(c, e.Status, dashboard.Login{Shell: gateShell(c, "Log in"), Next: next, Email: email, Error: sentence(e)})
+	return s.render(c, e.Status, dashboard.Login{Shell: gateShell(c, "Log in"), Next: next, Email: email, Error: sentence(e), Field: e.Field})
 }
 
 func (s *Server) submitLogout(c *fiber.Ctx) error {

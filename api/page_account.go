@@ -30,7 +30,7 @@ func (s *Server) showAccount(c *fiber.Ctx, who caller, name, password typedForm)
 	if err != nil {
 		return err
 	}
-	view := dashboard.Account{Shell: shell(who, "Your account"), User: s.teammate(who, *who.User), Role: roleText(who.User.Role), Others: len(list) > 1}
+	view := dashboard.Account{Shell: shell(who, "Your account"), Who: s.teammate(who, *who.User), Role: roleText(who.User.Role), Others: len(list) > 1}
 	if list, view.Pager, err = stretch(c, "/account", list); err != nil {
 		return err
 	}

@@ -166,11 +166,11 @@ func (s *Server) showTeamUser(c *fiber.Ctx, who caller, wrong error) error {
 	if err != nil {
 		return err
 	}
-	view := dashboard.TeamUser{Shell: shell(who, u.Called()), Above: []dashboard.Crumb{{Label: "Team", Path: "/team"}}, User: s.teammate(who, u)}
+	view := dashboard.TeamUser{Shell: shell(who, u.Called()), Above: []dashboard.Crumb{{Label: "Team", Path: "/team"}}, Who: s.teammate(who, u)}
 	for _, r := range roleTexts {
 		view.Roles = append(view.Roles, dashboard.Choice{Value: r.Name, Label: r.Name, Hint: r.Text, Chosen: r.Name == string(u.Role)})
 	}
-	view.Remove = dashboard.Danger{Summary: "Remove from the team…", Button: "Remove " + map[bool]string{true: "yourself", false: "this person"}[view.User.Me], Word: u.Email,
+	view.Remove = dashboard.Danger{Summary: "Remove from the team…", Button: "Remove " + map[bool]string{true: "yourself", false: "this person"}[view.Who.Me], Word: u.Email,
 		Text: "They are logged out everywhere at once and cannot log in again. Keys that they made go on: look at the API keys afterwards.", Action: fmt.Sprintf("/team/users/%d/remove", u.ID)}
 	status := http.StatusOK
 	if wrong != nil {

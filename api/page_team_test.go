@@ -363,3 +363,16 @@ func TestDeviceText(t *testing.T) {
 		require.Equal(t, want, api.DeviceText(agent), agent)
 	}
 }
+
+// Who is locked out reads for how long.
+func TestLoginPageSaysHowLong(t *testing.T) {
+	b := setup(t)
+	var got string
+	status := 401
+	for range 11 {
+		status, got, _ = b.submit("", "/login", "email", "we@example.com", "password", "wrong horse")
+	}
+	require.Equal(t, 429, status)
+	require.Contains(t, got, `role="alert">Too many failed logins; try again in 15 min.`)
+	require.Contains(t, got, `value="we@example.com"`)
+}

@@ -35,17 +35,17 @@ func TestTeamInBrowser(t *testing.T) {
 	status, got := b.api("PUT", "/webhooks/"+decimal(w.ID), `{"name":"متجر الرياض CRM","url":"https://203.0.113.7/`+long+`","is_active":false,"events":["*"]}`)
 	require.Equal(t, 200, status, got)
 	tab := browser(t)
-	visit(t, tab, base, stop{name: "join", path: "/invitations/" + in.Token}, stop{name: "join-wrong", path: "/invitations/" + in.Token, do: fill("form.card", "name", " ", "password", "short"), ready: ".wrong"})
+	visit(t, tab, base, stop{name: "join", path: "/invitations/" + in.Token}, stop{name: "join-wrong", path: "/invitations/" + in.Token, do: fill("form.card", "name", " ", "password", "short"), ready: ".wrong", refused: true})
 	b.enter(tab, base)
 	visit(t, tab, base, stop{name: "team", path: "/team"},
 		stop{name: "team-invited", path: "/team", do: fill("#invite form", "email", "amal@example.com"), ready: "#fresh-link"},
-		stop{name: "team-wrong", path: "/team", do: fill("#invite form", "email", "they@example.com"), ready: ".wrong"},
+		stop{name: "team-wrong", path: "/team", do: fill("#invite form", "email", "they@example.com"), ready: ".wrong", refused: true},
 		stop{name: "team-user", path: "/team/users/" + decimal(sara.ID)}, stop{name: "team-user-hostile", path: "/team/users/" + decimal(evil.ID), do: `document.querySelector(".zone details").open = true`},
 		stop{name: "keys", path: "/team/keys"}, stop{name: "keys-made", path: "/team/keys", do: fill("#new form", "name", "متجر"), ready: "#fresh-key"},
 		stop{name: "key", path: "/team/keys/" + decimal(k.ID), do: `for (const d of document.querySelectorAll(".zone details")) d.open = true`},
 		stop{name: "audit", path: "/team/audit", do: `for (const d of document.querySelectorAll("td details")) d.open = true`},
 		stop{name: "audit-none", path: "/team/audit?action=job.*&from=2026-01-01"},
-		stop{name: "account", path: "/account"}, stop{name: "account-wrong", path: "/account", do: fill("#password form", "current_password", "wrong horse", "new_password", "short"), ready: ".wrong"})
+		stop{name: "account", path: "/account"}, stop{name: "account-wrong", path: "/account", do: fill("#password form", "current_password", "wrong horse", "new_password", "short"), ready: ".wrong", refused: true})
 }
 
 // fill is a script that sends a form with values in its fields.

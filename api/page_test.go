@@ -114,6 +114,13 @@ func TestLoginPage(t *testing.T) {
 	require.Equal(t, 401, status)
 	require.Contains(t, got, "The address or the password is wrong.")
 	require.Contains(t, got, `value="we@example.com"`)
+	require.Regexp(t, `name="password"[^>]* autofocus`, got)
+	for _, want := range []string{`autocomplete="username"`, `autocomplete="current-password"`, "wabagate admin password"} {
+		require.Contains(t, got, want)
+	}
+	status, got, _ = post("/", "")
+	require.Equal(t, 400, status)
+	require.Contains(t, got, `id="field-password-wrong" role="alert">Is required.`)
 	for next, want := range map[string]string{"/monitor/": "/monitor/", "/webhooks/3?status=failed": "/webhooks/3?status=failed", "": "/", "//evil.example": "/", "https://evil.example": "/",
 		`/\evil.example`: "/", "javascript:alert(1)": "/", "/login?next=/": "/", "evil": "/"} {
 		status, _, location := post(next, password)

@@ -3,7 +3,7 @@ package dashboard
 // Account is one's own.
 type Account struct {
 	Shell
-	User Teammate
+	Who  Teammate
 	Role RoleText
 	// Name and Password are the fields of the two forms; an error of NameError or PasswordError is one of no field.
 	Name, Password           []Field

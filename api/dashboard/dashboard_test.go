@@ -2,6 +2,7 @@ package dashboard_test
 
 import (
 	"html"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -65,4 +66,17 @@ func TestWhen(t *testing.T) {
 		require.Equal(t, want, dashboard.NewWhen(now.Add(ahead), now).Ago)
 	}
 	require.Equal(t, "never", dashboard.NewWhen(time.Time{}, now).Ago)
+}
+
+// A field of a view that is called like one of the shell would stand in its place in the layout.
+func TestViewsLeaveTheShellAlone(t *testing.T) {
+	shell := reflect.TypeFor[dashboard.Shell]()
+	for _, v := range dashboard.Views() {
+		view := reflect.TypeOf(v)
+		for i := range shell.NumField() {
+			found, ok := view.FieldByName(shell.Field(i).Name)
+			require.True(t, ok)
+			require.Len(t, found.Index, 2, "%s.%s", view.Name(), found.Name)
+		}
+	}
 }

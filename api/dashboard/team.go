@@ -54,7 +54,7 @@ type RoleText struct{ Name, Text string }
 type TeamUser struct {
 	Shell
 	Above []Crumb
-	User  Teammate
+	Who   Teammate
 	// Roles are the roles to choose from, with what they may do.
 	Roles []Choice
 	Error string

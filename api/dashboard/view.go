@@ -39,15 +39,23 @@ func ago(at, now time.Time) string {
 // Login asks who is there.
 type Login struct {
 	Shell
-	Next, Email, Error string
+	Next, Email string
+	// Error says what is wrong, with the field of that name or, where it is empty, with none.
+	Error, Field string
 }
 
 // Fields are what is asked for. The cursor is where the next word goes.
 func (l Login) Fields() []Field {
-	return []Field{
-		{Name: "email", Label: "Email", Type: "email", Value: l.Email, Complete: "username", Required: true, Focus: l.Email == ""},
-		{Name: "password", Label: "Password", Type: "password", Complete: "current-password", Required: true, Focus: l.Email != ""},
+	fields := []Field{
+		{Name: "email", Label: "Email", Type: "email", Value: l.Email, Complete: "username", Required: true, Focus: l.Email == "" || l.Field == "email"},
+		{Name: "password", Label: "Password", Type: "password", Complete: "current-password", Required: true, Focus: l.Email != "" && l.Field != "email"},
 	}
+	for i := range fields {
+		if fields[i].Name == l.Field {
+			fields[i].Error = l.Error
+		}
+	}
+	return fields
 }
 
 // Choice is an option of a list.
