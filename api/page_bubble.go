@@ -2,10 +2,13 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gofiber/fiber/v2"
 
 	"wabagate/api/dashboard"
 	"wabagate/fanout/event"
@@ -136,4 +139,37 @@ func kindText(typ string) string {
 		"contacts": "Contact card", "interactive": "Form or choice", "button": "Button", "order": "Order", "template": "Template", "system": "Notice by WhatsApp",
 		"reaction": "Reaction", "unsupported": "A message of a kind that WhatsApp does not hand over", "text": "Text"}
 	return cmp.Or(known[typ], capital(strings.ReplaceAll(typ, "_", " "), "Message"))
+}
+
+// pageMedia gives the file of a message of a conversation.
+func (s *Server) pageMedia(c *fiber.Ctx, who caller) error {
+	id, err := pathID(c, "id")
+	if err != nil {
+		return err
+	}
+	mediaID, err := pathID(c, "media")
+	if err != nil {
+		return err
+	}
+	row, err := s.store.ConversationByID(c.UserContext(), who.Business, id)
+	if err != nil {
+		return err
+	}
+	m, err := s.store.MediaByID(c.UserContext(), mediaID)
+	if err == nil && (m.NumberID != row.NumberID || m.ConversationID != row.ID) {
+		err = models.ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
+	if s.media == nil {
+		return notHere("keeps files")
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), mediaWait)
+	defer cancel()
+	f, err := s.media.Open(ctx, who.Business, row.NumberID, m.MediaID)
+	if err != nil {
+		return mediaRefusal(err)
+	}
+	return sendFile(c, f)
 }

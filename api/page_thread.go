@@ -321,36 +321,3 @@ func (s *Server) addSettings(ctx context.Context, who caller, row models.Convers
 	view.Wrong = sentence(wrong)
 	return nil
 }
-
-// pageMedia gives the file of a message of a conversation.
-func (s *Server) pageMedia(c *fiber.Ctx, who caller) error {
-	id, err := pathID(c, "id")
-	if err != nil {
-		return err
-	}
-	mediaID, err := pathID(c, "media")
-	if err != nil {
-		return err
-	}
-	row, err := s.store.ConversationByID(c.UserContext(), who.Business, id)
-	if err != nil {
-		return err
-	}
-	m, err := s.store.MediaByID(c.UserContext(), mediaID)
-	if err == nil && (m.NumberID != row.NumberID || m.ConversationID != row.ID) {
-		err = models.ErrNotFound
-	}
-	if err != nil {
-		return err
-	}
-	if s.media == nil {
-		return notHere("keeps files")
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), mediaWait)
-	defer cancel()
-	f, err := s.media.Open(ctx, who.Business, row.NumberID, m.MediaID)
-	if err != nil {
-		return mediaRefusal(err)
-	}
-	return sendFile(c, f)
-}

@@ -24,9 +24,9 @@ func TestMoneyText(t *testing.T) {
 }
 
 func TestOrderLines(t *testing.T) {
-	lines, ok := orderLines([]byte(`[{"product_retailer_id":"A","quantity":"2","item_price":1.125,"currency":"KWD"},{"product_retailer_id":"B","item_price":"x"},{}]`))
+	_, ok := orderLines([]byte(`[{"product_retailer_id":"A"},{"product_retailer_id":"B","item_price":"x"}]`))
 	require.False(t, ok, "a price that is none")
-	lines, ok = orderLines([]byte(`[{"product_retailer_id":"A","quantity":"2","item_price":1.125,"currency":"KWD"},{"quantity":3}]`))
+	lines, ok := orderLines([]byte(`[{"product_retailer_id":"A","quantity":"2","item_price":1.125,"currency":"KWD"},{"quantity":3}]`))
 	require.True(t, ok)
 	require.Equal(t, "KWD\u00a02.250", lines[0].view("").Sum)
 	require.Equal(t, "–", lines[1].view("KWD").Sum)
