@@ -21,9 +21,10 @@ var namedActions = map[string]string{
 	"POST account":                         "user.updated",
 	"POST account/password":                "user.password_changed",
 	"POST account/sessions/delete":         "session.others_deleted",
-	"POST numbers/*/replies/try":           "", // a rehearsal: nothing is changed and nobody is written to
-	"POST webhooks/preview":                "", // it only shows
-	"POST webhooks/filter-preview":         "", // it only counts
+	"POST numbers/*/replies/try":           "",                // a rehearsal: nothing is changed and nobody is written to
+	"POST contacts/*/opt-out":              "opt_out.created", // or deleted, says the page
+	"POST webhooks/preview":                "",                // it only shows
+	"POST webhooks/filter-preview":         "",                // it only counts
 }
 
 // verbs are the last segments of places that say what is done, as the log says that it was.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -367,6 +368,8 @@ func watchHeap(t *testing.T) func() int64 {
 		runtime.ReadMemStats(&m)
 		return int64(m.HeapAlloc)
 	}
+	percent := debug.SetGCPercent(10) // so that what counts is what is held, and not what is left lying
+	t.Cleanup(func() { debug.SetGCPercent(percent) })
 	runtime.GC()
 	before := heap()
 	var most atomic.Int64

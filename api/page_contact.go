@@ -179,13 +179,14 @@ func (s *Server) submitOptOut(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	noteOf(c.UserContext()).about("contact", contact.ID, "")
+	told := noteOf(c.UserContext()).about("contact", contact.ID, "")
 	out := models.OptOut{BusinessID: who.Business, WaID: contact.WaID, UserID: contact.UserID, Since: s.now(), Why: "entered by the business"}
 	done := "opted-out"
 	if c.FormValue("out") == "1" {
 		_, err = s.store.AddOptOuts(c.UserContext(), out)
 	} else {
 		done = "opted-in"
+		told.did("opt_out.deleted")
 		_, err = s.store.RemoveOptOut(c.UserContext(), out)
 	}
 	if err != nil {
