@@ -29,7 +29,7 @@ func (s *Server) delivery(ctx context.Context, businessID int64, id deliveryID) 
 	if d.DeliveryDetail, err = s.store.Delivery(ctx, businessID, id.event, id.webhook); err != nil {
 		return d, err
 	}
-	if d.Event.Erased() {
+	if emptied(d.Event) != nil {
 		d.Payload = d.Event.Data
 		return d, nil
 	}
@@ -109,10 +109,7 @@ func (s *Server) resend(ctx context.Context, businessID int64, id deliveryID) er
 	if err != nil {
 		return err
 	}
-	if d.Event.Erased() {
-		return &Error{Status: http.StatusGone, Code: "erased", Message: "what this delivery told was erased with its contact"}
-	}
-	if err := mayResend(w, d.Row); err != nil {
+	if err := mayResend(w, d); err != nil {
 		return err
 	}
 	work := models.Work{ID: s.store.NextID(), Kind: models.Deliver, Priority: models.Live, WebhookID: id.webhook, DueAt: s.now(), Members: []int64{id.event}}
@@ -126,12 +123,23 @@ func (s *Server) resend(ctx context.Context, businessID int64, id deliveryID) er
 }
 
 // mayResend refuses what would go nowhere or twice.
-func mayResend(w models.Webhook, r models.DeliveryRow) error {
+func mayResend(w models.Webhook, d models.DeliveryDetail) error {
 	switch {
 	case !w.Active:
 		return &Error{Status: http.StatusConflict, Code: "webhook_inactive", Message: "the webhook is off; switch it on first"}
-	case r.State == models.Pending && r.Attempts == 0:
+	case d.Row.State == models.Pending && d.Row.Attempts == 0:
 		return &Error{Status: http.StatusConflict, Code: "in_progress", Message: "the delivery has not had its first attempt yet"}
+	}
+	return emptied(d.Event)
+}
+
+// emptied says why there is nothing left to deliver of an event; nil: there is.
+func emptied(e models.Event) error {
+	switch {
+	case e.Erased():
+		return &Error{Status: http.StatusGone, Code: "erased", Message: "what this delivery told was erased with its contact"}
+	case len(e.Data) == 0:
+		return &Error{Status: http.StatusGone, Code: "expired", Message: "what this delivery told is older than contents are kept"}
 	}
 	return nil
 }

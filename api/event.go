@@ -279,12 +279,17 @@ func callbackView(h models.CallbackHead) callbackJSON {
 	return callbackJSON{ID: h.ID, ReceivedAt: event.Time{Time: h.ReceivedAt}, Size: h.Size, AppID: h.AppID, NumberID: h.NumberID}
 }
 
-func (s *Server) handleEventGet(c *fiber.Ctx, who caller) error {
+// event reads the event in the path.
+func (s *Server) event(c *fiber.Ctx, who caller) (models.EventDetail, error) {
 	key, ok := event.ParseID(c.Params("id"))
 	if !ok {
-		return ofStatus(http.StatusNotFound)
+		return models.EventDetail{}, ofStatus(http.StatusNotFound)
 	}
-	d, err := s.store.EventDetail(c.UserContext(), who.Business, key)
+	return s.store.EventDetail(c.UserContext(), who.Business, key)
+}
+
+func (s *Server) handleEventGet(c *fiber.Ctx, who caller) error {
+	d, err := s.event(c, who)
 	if err != nil {
 		return err
 	}

@@ -29,10 +29,8 @@ func (s *Server) registerPages(app *fiber.App) {
 	app.Post("/simulate", s.fence, s.page(s.submitSimulate))
 
 	s.registerWebhookPages(app)
-	app.Get("/deliveries/:id", s.page(s.pageDelivery))
-	app.Post("/deliveries/:id/resend", s.fence, s.page(s.submitResend))
+	s.registerDeliveryPages(app)
 	s.registerPeoplePages(app)
-
 	s.registerNumberPages(app)
 	s.registerTeamPages(app)
 }

@@ -60,12 +60,14 @@ func sectionOf(path string) string {
 	switch first {
 	case "", "guide":
 		return "home"
-	case "inspect", "deliveries":
+	case "inspect":
 		return "webhooks"
 	case "erasures":
 		return "contacts"
 	case "opt-outs":
 		return "broadcasts"
+	case "deliveries", "events", "timeline":
+		return "messages"
 	}
 	for _, sec := range dashboard.Sections() {
 		if strings.Trim(sec.Path, "/") == first {

@@ -50,7 +50,7 @@ func TestPagesRender(t *testing.T) {
 		"/webhooks/events/conversation.created?dialect=cloud":    {"has no form in the dialect cloud"},
 		one + "/edit":                                            {"Save changes", "X-Key: &lt;secret&gt;", "5s, 26h"},
 		"/deliveries/" + delivery:                                {"answered 500", "&lt;script&gt;", "Payload", "مرحبا"},
-		"/deliveries/" + retrying:                                {"next attempt"},
+		"/deliveries/" + retrying:                                {"Attempt 2 is planned"},
 		"/inspect/demo":                                          {"Waiting for the first request"},
 		"/webhooks/" + decimal(id):                               {"Open inspector", "/inspect/demo"},
 	} {

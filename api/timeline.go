@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -79,12 +80,18 @@ type timelineJSON struct {
 	Cut     bool                 `json:"cut"` // older events are left out
 }
 
-func (s *Server) handleTimeline(c *fiber.Ctx, who caller) error {
-	wamid, err := url.PathUnescape(c.Params("*"))
+// timeline reads what happened around the message in the path.
+func (s *Server) timeline(c *fiber.Ctx, who caller) (wamid string, t models.Timeline, err error) {
+	wamid, err = url.PathUnescape(strings.Clone(c.Params("*")))
 	if err != nil || wamid == "" {
-		return ofStatus(http.StatusNotFound)
+		return wamid, t, ofStatus(http.StatusNotFound)
 	}
-	t, err := s.store.Timeline(c.UserContext(), who.Business, wamid)
+	t, err = s.store.Timeline(c.UserContext(), who.Business, wamid)
+	return wamid, t, err
+}
+
+func (s *Server) handleTimeline(c *fiber.Ctx, who caller) error {
+	wamid, t, err := s.timeline(c, who)
 	if err != nil {
 		return err
 	}

@@ -88,8 +88,12 @@ type Step struct {
 	// Tone colours its dot: good, bad, wait, or none of them.
 	Tone  string
 	Title string
-	Path  string // of the page about it; empty: none
-	At    When
+	// Who stands behind the title: a name that somebody gave. Status is that of a delivery. Both may be empty.
+	Who, Status string
+	Path        string // of the page about it; empty: none
+	At          When   // the zero moment is not shown
+	// After is how long after the first step, where it matters; empty: it does not.
+	After string
 	// Code is the status of an HTTP answer; Answered says that there was a request, whatever came of it.
 	Code     int
 	Answered bool

@@ -76,17 +76,6 @@ type DeliveryItem struct {
 	Planned                    bool // Next says when the next attempt is
 }
 
-// Delivery shows one delivery with every attempt.
-type Delivery struct {
-	Shell
-	Item      DeliveryItem
-	Above     []Crumb
-	URL       string
-	Payload   string
-	CanResend bool
-	Attempts  []Step // newest first
-}
-
 // Inspector shows what arrives at a bin.
 type Inspector struct {
 	Shell
@@ -127,6 +116,5 @@ type Failure struct {
 func (Login) template() string     { return "login.html" }
 func (Home) template() string      { return "home.html" }
 func (Guide) template() string     { return "guide.html" }
-func (Delivery) template() string  { return "delivery.html" }
 func (Inspector) template() string { return "inspector.html" }
 func (Failure) template() string   { return "failure.html" }
