@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"time"
 
 	"wabagate/models"
 )
@@ -26,3 +27,8 @@ func ActionOf(method, place string) string { return actionOf(method, place) }
 // DidText is an action in words, and DeviceText a User-Agent.
 func DidText(action string) string   { return didText(models.AuditEntry{Action: action}) }
 func DeviceText(agent string) string { return deviceText(agent) }
+
+// SpokenMoment reads a moment as people write it.
+func SpokenMoment(text string, now time.Time) (time.Time, error) {
+	return spokenMoment("from", text, now)
+}

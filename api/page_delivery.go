@@ -13,6 +13,7 @@ import (
 
 // registerDeliveryPages adds the pages about what happened: events, messages and their deliveries.
 func (s *Server) registerDeliveryPages(app *fiber.App) {
+	app.Get("/messages", s.page(s.pageMessages))
 	app.Get("/deliveries/:id", s.page(s.pageDelivery))
 	app.Get("/deliveries/:id/curl", s.page(s.handleCurl))
 	app.Post("/deliveries/:id/resend", s.fence, s.page(s.submitResend))

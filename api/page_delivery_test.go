@@ -30,8 +30,8 @@ type told struct {
 	delivery string // of the first event at the first webhook
 }
 
-// tell has a customer's message arrive in a callback, answered at each webhook by its attempts; a report of it follows.
-func (b *bundle) tell(wamid, name, text string, state models.DeliveryState, attempts []models.Attempt, ws ...models.Webhook) told {
+// arrive has a customer's message arrive in a callback, answered at each webhook by its attempts; a report of it follows.
+func (b *bundle) arrive(wamid, name, text string, state models.DeliveryState, attempts []models.Attempt, ws ...models.Webhook) told {
 	b.t.Helper()
 	ctx, at := b.t.Context(), b.clock.now()
 	callbacks := []models.Callback{{AppID: 9, ReceivedAt: at, Body: []byte(`{"object":"whatsapp_business_account"}`)}}
@@ -89,7 +89,7 @@ func TestDeliveryPage(t *testing.T) {
 		w.Name, w.Headers, w.Auth = "متجر <b>", map[string]string{"X-Api-Key": "hush"}, models.Auth{Kind: models.AuthBearer, Token: "hushed"}
 	})
 	require.NoError(t, refresh(b))
-	m := b.tell("wamid.a/b+c==", "Layla", arabic, models.Pending, []models.Attempt{rejected}, w)
+	m := b.arrive("wamid.a/b+c==", "Layla", arabic, models.Pending, []models.Attempt{rejected}, w)
 	status, got := b.page("/deliveries/" + m.delivery)
 	require.Equal(t, 200, status)
 	evt := event.Key(m.received.Key).EventID()
@@ -125,7 +125,7 @@ func TestCurl(t *testing.T) {
 		w.URL, w.Headers, w.Auth = "https://203.0.113.7/h?a='$(id)'", map[string]string{"X-Api-Key": "hush"}, models.Auth{Kind: models.AuthBasic, User: "o'neil", Password: "hushed"}
 	})
 	for _, text := range []string{"it's `here` $HOME \\ \"q\"", strings.Repeat("'", 150<<10)} {
-		m := b.tell("wamid.1", "Layla", text, models.Failed, []models.Attempt{rejected}, w)
+		m := b.arrive("wamid.1", "Layla", text, models.Failed, []models.Attempt{rejected}, w)
 		status, command, head := b.call("GET", "/deliveries/"+m.delivery+"/curl", "", "Cookie", b.session)
 		require.Equal(t, 200, status)
 		require.Equal(t, "text/plain; charset=utf-8", head.Get("Content-Type"))
@@ -173,7 +173,7 @@ func TestEventPage(t *testing.T) {
 	b := setup(t)
 	w, off := b.webhook(func(w *models.Webhook) { w.Name = "CRM <b>" }), b.webhook(func(w *models.Webhook) { w.Name, w.Active = "Old ERP", false })
 	require.NoError(t, refresh(b))
-	m := b.tell("wamid.1", "ليلى", rude, models.Failed, []models.Attempt{rejected}, w, off)
+	m := b.arrive("wamid.1", "ليلى", rude, models.Failed, []models.Attempt{rejected}, w, off)
 	status, got := b.page("/events/" + event.Key(m.received.Key).EventID())
 	require.Equal(t, 200, status)
 	for _, want := range []string{"A customer sent anything", "CRM &lt;b&gt;", "Old ERP", "answered 500", `action="/deliveries/` + m.delivery + `/resend"`, "The webhook is off", "38 B", `href="/timeline/wamid.1"`, "ليلى"} {
@@ -194,7 +194,7 @@ func TestTimelinePage(t *testing.T) {
 	b := setup(t)
 	w := b.webhook(func(w *models.Webhook) { w.Name = "متجر" })
 	require.NoError(t, refresh(b))
-	m := b.tell("wamid.a/b+c==", "ليلى", arabic, models.Pending, []models.Attempt{rejected, rejected}, w)
+	m := b.arrive("wamid.a/b+c==", "ليلى", arabic, models.Pending, []models.Attempt{rejected, rejected}, w)
 	for _, path := range []string{"/timeline/wamid.a%2Fb+c==", "/timeline/wamid.a/b+c=="} {
 		status, got := b.page(path)
 		require.Equal(t, 200, status)
@@ -224,8 +224,8 @@ func TestDeliveryPagesFit(t *testing.T) {
 	require.NoError(t, refresh(b))
 	bad := rejected
 	bad.Answer, bad.Reason = rude, "answered 500 Internal Server Error"
-	fine := b.tell("wamid.HBgLMTU1NTAxNzczMjEVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA", "ليلى حداد", arabic, models.Pending, []models.Attempt{rejected, rejected}, w, evil)
-	worst := b.tell("wamid."+strings.Repeat("X", 300), strings.Repeat("اسم طويل ", 30), rude, models.Failed, []models.Attempt{bad, bad}, evil, w)
+	fine := b.arrive("wamid.HBgLMTU1NTAxNzczMjEVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA", "ليلى حداد", arabic, models.Pending, []models.Attempt{rejected, rejected}, w, evil)
+	worst := b.arrive("wamid."+strings.Repeat("X", 300), strings.Repeat("اسم طويل ", 30), rude, models.Failed, []models.Attempt{bad, bad}, evil, w)
 	ctx := browser(t)
 	b.enter(ctx, base)
 	var stops []stop

@@ -71,7 +71,7 @@ func Views() []View {
 	return []View{
 		Login{}, Failure{}, Home{}, Guide{}, Inspector{},
 		Webhooks{}, WebhookForm{}, EventType{}, Webhook{}, WebhookDeliveries{}, WebhookReplay{}, WebhookSigning{}, WebhookCheck{}, WebhookDanger{},
-		Delivery{}, EventPage{}, Timeline{},
+		Messages{}, Delivery{}, EventPage{}, Timeline{},
 		Conversations{}, Conversation{}, Contacts{}, Contact{}, Erasures{}, Erasure{}, Orders{}, Order{}, Forms{},
 		Numbers{}, NumberForm{}, Number{}, NumberReplies{}, NumberReport{},
 		Team{}, TeamUser{}, Joining{}, Keys{}, Key{}, AuditLog{}, Account{},
