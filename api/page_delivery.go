@@ -98,7 +98,7 @@ func (s *Server) deliverySteps(d deliveryDetail) []dashboard.Step {
 	for i := len(d.Attempts) - 1; i >= 0; i-- {
 		step := attemptStep(d.Attempts[i], i == len(d.Attempts)-1, s.now())
 		if d.Attempts[i].JobID != 0 {
-			step.Title, step.Path = step.Title+", by a job", webhookPath(d.Webhook.ID)+"/jobs"
+			step.Title, step.Path = step.Title+", by a job", webhookPath(d.Webhook.ID)+"/replay"
 		}
 		steps = append(steps, step)
 	}
