@@ -16,6 +16,7 @@ var namedActions = map[string]string{
 	"PUT me/password":                      "user.password_changed",
 	"DELETE me/sessions":                   "session.others_deleted",
 	"POST conversations/*/send":            "message.sent",
+	"POST broadcasts/register":             "broadcast.created",
 	"POST numbers/*/token":                 "number.updated",
 	"POST numbers/*/keys/new":              "key.created",
 	"POST account":                         "user.updated",

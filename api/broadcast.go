@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -137,35 +138,42 @@ func (s *Server) handleBroadcastCreate(c *fiber.Ctx, who caller) error {
 	if plans(c.Request().Body()) {
 		return s.createDraft(c, who)
 	}
-	b, err := parseBroadcast(c.Request().Body())
+	b, err := s.registerElsewhere(c.UserContext(), who.Business, c.Request().Body())
 	if err != nil {
 		return err
 	}
-	b.BusinessID = who.Business
-	if b.NumberID != 0 {
-		ns, err := s.store.Numbers(c.UserContext(), who.Business)
-		if err != nil {
-			return err
-		}
-		if !owns(ns, b.NumberID) {
-			return invalid("number_id", codeInvalid, "is not one of your numbers")
-		}
-	}
-	planned, err := s.store.PlannedReference(c.UserContext(), who.Business, b.Reference)
-	if err != nil {
-		return err
-	}
-	if planned {
-		return invalid("reference", codeInvalid, "is that of a broadcast that the gateway sends: it is counted already")
-	}
-	b, err = s.recorder.RegisterBroadcast(c.UserContext(), b)
-	if err != nil {
-		return err
-	}
-	noteOf(c.UserContext()).about("broadcast", b.ID, b.Name)
 	return reply(c, http.StatusCreated, struct {
 		ID        int64         `json:"id"`
 		Message   string        `json:"message"`
 		Broadcast broadcastJSON `json:"broadcast"`
 	}{b.ID, "Broadcast registered.", broadcastView(b)})
+}
+
+// registerElsewhere makes a broadcast known that is sent elsewhere, as a body says it.
+func (s *Server) registerElsewhere(ctx context.Context, businessID int64, body []byte) (models.Broadcast, error) {
+	b, err := parseBroadcast(body)
+	if err != nil {
+		return b, err
+	}
+	b.BusinessID = businessID
+	if b.NumberID != 0 {
+		ns, err := s.store.Numbers(ctx, businessID)
+		if err != nil {
+			return b, err
+		}
+		if !owns(ns, b.NumberID) {
+			return b, invalid("number_id", codeInvalid, "is not one of your numbers")
+		}
+	}
+	planned, err := s.store.PlannedReference(ctx, businessID, b.Reference)
+	if err != nil {
+		return b, err
+	}
+	if planned {
+		return b, invalid("reference", codeInvalid, "is that of a broadcast that the gateway sends: it is counted already")
+	}
+	if b, err = s.recorder.RegisterBroadcast(ctx, b); err == nil {
+		noteOf(ctx).about("broadcast", b.ID, b.Name)
+	}
+	return b, err
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -66,29 +67,7 @@ func (s *Server) handleOptOutList(c *fiber.Ctx, who caller) error {
 
 // handleOptOutAdd keeps that somebody wants no broadcasts from the business. What is kept already stays as it is.
 func (s *Server) handleOptOutAdd(c *fiber.Ctx, who caller) error {
-	o := parseObject(c.Request().Body(), "wa_id", "user_id", "since", "why")
-	waID, userID := member[string](o, "wa_id", "text: a phone number"), member[string](o, "user_id", "text")
-	since, why := member[string](o, "since", "text: a time such as 2026-11-21T10:00:00Z"), member[string](o, "why", "text")
-	if o.err != nil {
-		return o.err
-	}
-	out, err := namedOptOut(who.Business, waID.value, userID.value, true)
-	if err != nil {
-		return err
-	}
-	if out.Since, err = moment("since", since.value); err != nil {
-		return err
-	}
-	if out.Since.IsZero() {
-		out.Since = s.now()
-	}
-	if out.Why = strings.TrimSpace(why.value); out.Why == "" {
-		out.Why = "entered by the business"
-	}
-	if err := checkText("why", out.Why, true, maxWhy); err != nil {
-		return err
-	}
-	added, err := s.store.AddOptOuts(c.UserContext(), out)
+	added, err := s.addOptOut(c.UserContext(), who.Business, c.Request().Body())
 	if err != nil {
 		return err
 	}
@@ -98,18 +77,49 @@ func (s *Server) handleOptOutAdd(c *fiber.Ctx, who caller) error {
 	}{"Opt-out kept.", added})
 }
 
+// addOptOut keeps what a body says, and answers how many names are new.
+func (s *Server) addOptOut(ctx context.Context, businessID int64, body []byte) (added int64, err error) {
+	o := parseObject(body, "wa_id", "user_id", "since", "why")
+	waID, userID := member[string](o, "wa_id", "text: a phone number"), member[string](o, "user_id", "text")
+	since, why := member[string](o, "since", "text: a time such as 2026-11-21T10:00:00Z"), member[string](o, "why", "text")
+	if o.err != nil {
+		return 0, o.err
+	}
+	out, err := namedOptOut(businessID, waID.value, userID.value, true)
+	if err != nil {
+		return 0, err
+	}
+	if out.Since, err = moment("since", since.value); err != nil {
+		return 0, err
+	}
+	if out.Since.IsZero() {
+		out.Since = s.now()
+	}
+	if out.Why = strings.TrimSpace(why.value); out.Why == "" {
+		out.Why = "entered by the business"
+	}
+	if err := checkText("why", out.Why, true, maxWhy); err != nil {
+		return 0, err
+	}
+	return s.store.AddOptOuts(ctx, out)
+}
+
 // handleOptOutRemove forgets an opt-out, whoever made it.
 func (s *Server) handleOptOutRemove(c *fiber.Ctx, who caller) error {
-	o, err := namedOptOut(who.Business, c.Query("wa_id"), c.Query("user_id"), true)
-	if err != nil {
-		return err
-	}
-	removed, err := s.store.RemoveOptOut(c.UserContext(), o)
-	if err == nil && removed == 0 {
-		err = models.ErrNotFound
-	}
-	if err != nil {
+	if err := s.removeOptOut(c.UserContext(), who.Business, c.Query("wa_id"), c.Query("user_id")); err != nil {
 		return err
 	}
 	return reply(c, http.StatusOK, map[string]string{"message": "Opt-out removed."})
+}
+
+func (s *Server) removeOptOut(ctx context.Context, businessID int64, waID, userID string) error {
+	o, err := namedOptOut(businessID, waID, userID, true)
+	if err != nil {
+		return err
+	}
+	removed, err := s.store.RemoveOptOut(ctx, o)
+	if err == nil && removed == 0 {
+		err = models.ErrNotFound
+	}
+	return err
 }

@@ -205,14 +205,7 @@ func (s *Server) createDraft(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	ctx := c.UserContext()
-	ns, err := s.store.Numbers(ctx, who.Business)
-	if err != nil {
-		return err
-	}
-	if !owns(ns, d.broadcast.NumberID) {
-		return invalid("number_id", codeInvalid, "is not one of your numbers")
-	}
-	if _, err := s.paceOf(ctx, d.broadcast.NumberID, d.plan.Pace); err != nil {
+	if err := s.checkDraft(ctx, who.Business, d); err != nil {
 		return err
 	}
 	var list recipientList
@@ -227,12 +220,10 @@ func (s *Server) createDraft(c *fiber.Ctx, who caller) error {
 		}
 		return reply(c, http.StatusOK, drafted{Message: "Nothing was made: this was a dry run.", Variables: variables(d.letter), Recipients: tally})
 	}
-	d.broadcast.BusinessID = who.Business
-	b, p, err := s.store.CreateBroadcast(ctx, d.broadcast, d.plan)
+	b, p, err := s.keepDraft(ctx, who.Business, d)
 	if err != nil {
 		return err
 	}
-	noteOf(ctx).about("broadcast", b.ID, b.Name)
 	tally, err := readRecipients(list, d.letter, func(rs []models.Recipient) (int64, error) {
 		return s.store.AddRecipients(ctx, who.Business, p.BroadcastID, rs)
 	})
@@ -244,6 +235,29 @@ func (s *Server) createDraft(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	return reply(c, http.StatusCreated, drafted{b.ID, "Broadcast created. Add recipients if there are more, and start it.", variables(d.letter), tally, &views[0]})
+}
+
+// checkDraft refuses a draft whose number is not the business's, or may not send as fast.
+func (s *Server) checkDraft(ctx context.Context, businessID int64, d draft) error {
+	ns, err := s.store.Numbers(ctx, businessID)
+	if err != nil {
+		return err
+	}
+	if !owns(ns, d.broadcast.NumberID) {
+		return invalid("number_id", codeInvalid, "is not one of your numbers")
+	}
+	_, err = s.paceOf(ctx, d.broadcast.NumberID, d.plan.Pace)
+	return err
+}
+
+// keepDraft makes a broadcast of a draft that was checked, without recipients.
+func (s *Server) keepDraft(ctx context.Context, businessID int64, d draft) (models.Broadcast, models.BroadcastPlan, error) {
+	d.broadcast.BusinessID = businessID
+	b, p, err := s.store.CreateBroadcast(ctx, d.broadcast, d.plan)
+	if err == nil {
+		noteOf(ctx).about("broadcast", b.ID, b.Name)
+	}
+	return b, p, err
 }
 
 // drafted answers a request for a broadcast.
@@ -300,7 +314,7 @@ func (s *Server) ownPlan(c *fiber.Ctx, who caller) (models.BroadcastPlan, error)
 }
 
 // changePlan does something with a plan and shows the broadcast as it is then.
-func (s *Server) changePlan(c *fiber.Ctx, who caller, said, not string, change func(ctx context.Context, p models.BroadcastPlan) error) error {
+func (s *Server) changePlan(c *fiber.Ctx, who caller, change planChange) error {
 	if o := parseObject(c.Request().Body()); o.err != nil {
 		return o.err
 	}
@@ -308,8 +322,8 @@ func (s *Server) changePlan(c *fiber.Ctx, who caller, said, not string, change f
 	if err != nil {
 		return err
 	}
-	if err := change(c.UserContext(), p); err != nil {
-		return planError(err, not)
+	if err := change.do(s, c.UserContext(), p); err != nil {
+		return planError(err, change.not)
 	}
 	b, err := s.store.BroadcastByID(c.UserContext(), who.Business, p.BroadcastID)
 	if err != nil {
@@ -322,7 +336,7 @@ func (s *Server) changePlan(c *fiber.Ctx, who caller, said, not string, change f
 	return reply(c, http.StatusOK, struct {
 		Message   string        `json:"message"`
 		Broadcast broadcastJSON `json:"broadcast"`
-	}{said, views[0]})
+	}{change.said, views[0]})
 }
 
 // handleBroadcastStart lets a draft run. A dry run says whether it could, and how many would get nothing.
@@ -334,28 +348,59 @@ func (s *Server) handleBroadcastStart(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	ready := func(ctx context.Context, p models.BroadcastPlan) error {
-		connected, err := s.paceOf(ctx, p.NumberID, p.Pace)
-		if err == nil && !connected {
-			err = &Error{Status: http.StatusConflict, Code: "not_connected", Message: "the number has no token, so that nothing can be sent: connect it first"}
-		}
-		return err
-	}
 	if dry {
 		noteOf(c.UserContext()).nothing()
-		return s.rehearse(c, who, ready)
+		return s.rehearse(c, who)
 	}
-	return s.changePlan(c, who, "Broadcast started.", "is not started: only a draft is", func(ctx context.Context, p models.BroadcastPlan) error {
-		if err := ready(ctx, p); err != nil {
-			return err
-		}
-		_, err := s.store.StartBroadcast(ctx, who.Business, p.BroadcastID)
-		return err
-	})
+	return s.changePlan(c, who, startPlan)
 }
 
+// canStart refuses to start what cannot be sent.
+func (s *Server) canStart(ctx context.Context, p models.BroadcastPlan) error {
+	connected, err := s.paceOf(ctx, p.NumberID, p.Pace)
+	if err == nil && !connected {
+		err = &Error{Status: http.StatusConflict, Code: "not_connected", Message: "the number has no token, so that nothing can be sent: connect it first"}
+	}
+	return err
+}
+
+// planChange is something that people do with a broadcast that the gateway sends: what is said when it was done, what of a
+// broadcast that does not take it, and how it is done.
+type planChange struct {
+	said, not string
+	do        func(s *Server, ctx context.Context, p models.BroadcastPlan) error
+}
+
+var (
+	startPlan = planChange{"Broadcast started.", "is not started: only a draft is", func(s *Server, ctx context.Context, p models.BroadcastPlan) error {
+		if err := s.canStart(ctx, p); err != nil {
+			return err
+		}
+		_, err := s.store.StartBroadcast(ctx, p.BusinessID, p.BroadcastID)
+		return err
+	}}
+	pausePlan = planChange{"Broadcast paused. What is on its way to WhatsApp goes out.", "is not paused: only one that runs is", func(s *Server, ctx context.Context, p models.BroadcastPlan) error {
+		_, err := s.store.PauseBroadcast(ctx, p.BusinessID, p.BroadcastID)
+		return err
+	}}
+	resumePlan = planChange{"Broadcast goes on.", "does not go on: only one that is paused does", func(s *Server, ctx context.Context, p models.BroadcastPlan) error {
+		_, work, err := s.store.ResumeBroadcast(ctx, p.BusinessID, p.BroadcastID)
+		if err != nil {
+			return err
+		}
+		if err := s.queue.Enqueue(ctx, work...); err != nil {
+			s.log.Warn("messages not queued yet; the reconciler will", "broadcast_id", p.BroadcastID, "error", err)
+		}
+		return nil
+	}}
+	cancelPlan = planChange{"Broadcast cancelled. What is on its way to WhatsApp goes out.", "is not cancelled any more", func(s *Server, ctx context.Context, p models.BroadcastPlan) error {
+		_, err := s.store.CancelBroadcast(ctx, p.BusinessID, p.BroadcastID)
+		return err
+	}}
+)
+
 // rehearse says what a start would do.
-func (s *Server) rehearse(c *fiber.Ctx, who caller, ready func(context.Context, models.BroadcastPlan) error) error {
+func (s *Server) rehearse(c *fiber.Ctx, who caller) error {
 	p, err := s.ownPlan(c, who)
 	if err != nil {
 		return err
@@ -366,10 +411,10 @@ func (s *Server) rehearse(c *fiber.Ctx, who caller, ready func(context.Context, 
 	case p.Recipients == 0:
 		err = models.ErrNoRecipients
 	default:
-		err = ready(c.UserContext(), p)
+		err = s.canStart(c.UserContext(), p)
 	}
 	if err != nil {
-		return planError(err, "is not started: only a draft is")
+		return planError(err, startPlan.not)
 	}
 	optedOut, err := s.store.CountOptedOut(c.UserContext(), p)
 	if err != nil {
@@ -388,28 +433,13 @@ func (s *Server) rehearse(c *fiber.Ctx, who caller, ready func(context.Context, 
 }
 
 func (s *Server) handleBroadcastPause(c *fiber.Ctx, who caller) error {
-	return s.changePlan(c, who, "Broadcast paused. What is on its way to WhatsApp goes out.", "is not paused: only one that runs is", func(ctx context.Context, p models.BroadcastPlan) error {
-		_, err := s.store.PauseBroadcast(ctx, who.Business, p.BroadcastID)
-		return err
-	})
+	return s.changePlan(c, who, pausePlan)
 }
 
 func (s *Server) handleBroadcastResume(c *fiber.Ctx, who caller) error {
-	return s.changePlan(c, who, "Broadcast goes on.", "does not go on: only one that is paused does", func(ctx context.Context, p models.BroadcastPlan) error {
-		_, work, err := s.store.ResumeBroadcast(ctx, who.Business, p.BroadcastID)
-		if err != nil {
-			return err
-		}
-		if err := s.queue.Enqueue(ctx, work...); err != nil {
-			s.log.Warn("messages not queued yet; the reconciler will", "broadcast_id", p.BroadcastID, "error", err)
-		}
-		return nil
-	})
+	return s.changePlan(c, who, resumePlan)
 }
 
 func (s *Server) handleBroadcastCancel(c *fiber.Ctx, who caller) error {
-	return s.changePlan(c, who, "Broadcast cancelled. What is on its way to WhatsApp goes out.", "is not cancelled any more", func(ctx context.Context, p models.BroadcastPlan) error {
-		_, err := s.store.CancelBroadcast(ctx, who.Business, p.BroadcastID)
-		return err
-	})
+	return s.changePlan(c, who, cancelPlan)
 }

@@ -21,8 +21,8 @@ func (s *Server) registerRecipients(r fiber.Router) {
 	r.Get("/broadcasts/:id<int>/recipients", s.client(s.handleRecipientList))
 }
 
-// recipientsPath is the route of lists of recipients.
-var recipientsPath = regexp.MustCompile(`^/api/client/broadcasts/[0-9]+/recipients/?$`)
+// recipientsPath is the route of lists of recipients, and that of the page that takes them.
+var recipientsPath = regexp.MustCompile(`^(/api/client)?/broadcasts/[0-9]+/recipients/?$`)
 
 // uploadTimeout bounds how long a list of recipients may take.
 const uploadTimeout = 15 * time.Minute
@@ -58,33 +58,15 @@ func (s *Server) handleRecipientsAdd(c *fiber.Ctx, who caller) (err error) {
 	if err != nil {
 		return err
 	}
-	const not = "takes no recipients: only a draft does"
-	if p.State != models.PlanDraft {
-		return planError(models.PlanStateError{State: p.State}, not)
-	}
-	letter, err := broadcast.ParseLetter(p.Body)
-	if err != nil {
-		return badMessage(err)
-	}
-	list, err := listOf(c)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.UserContext()), uploadTimeout)
 	defer cancel()
-	add := func(rs []models.Recipient) (int64, error) {
-		return s.store.AddRecipients(ctx, who.Business, p.BroadcastID, rs)
-	}
 	said := "Recipients added."
 	if dry {
-		noteOf(c.UserContext()).nothing()
-		add, said = nil, "Nothing was added: this was a dry run."
+		noteOf(ctx).nothing()
+		said = "Nothing was added: this was a dry run."
 	}
-	tally, err := readRecipients(list, letter, add)
+	p, tally, err := s.addRecipients(ctx, p, dry, func(broadcast.Letter) (recipientList, error) { return listOf(c) })
 	if err != nil {
-		return planError(err, not)
-	}
-	if p, err = s.store.BroadcastPlan(ctx, who.Business, p.BroadcastID); err != nil {
 		return err
 	}
 	return reply(c, http.StatusOK, struct {
@@ -92,6 +74,35 @@ func (s *Server) handleRecipientsAdd(c *fiber.Ctx, who caller) (err error) {
 		tallyJSON
 		Recipients int64 `json:"recipients"` // of the broadcast by now
 	}{said, tally, p.Recipients})
+}
+
+// addRecipients adds those of a list to a draft, and answers the draft as it is then. The list is opened once it is known that
+// it is wanted. A dry run only reads it.
+func (s *Server) addRecipients(ctx context.Context, p models.BroadcastPlan, dry bool, open func(broadcast.Letter) (recipientList, error)) (models.BroadcastPlan, tallyJSON, error) {
+	const not = "takes no recipients: only a draft does"
+	if p.State != models.PlanDraft {
+		return p, tallyJSON{}, planError(models.PlanStateError{State: p.State}, not)
+	}
+	letter, err := broadcast.ParseLetter(p.Body)
+	if err != nil {
+		return p, tallyJSON{}, badMessage(err)
+	}
+	list, err := open(letter)
+	if err != nil {
+		return p, tallyJSON{}, err
+	}
+	add := func(rs []models.Recipient) (int64, error) {
+		return s.store.AddRecipients(ctx, p.BusinessID, p.BroadcastID, rs)
+	}
+	if dry {
+		add = nil
+	}
+	tally, err := readRecipients(list, letter, add)
+	if err != nil {
+		return p, tally, planError(err, not)
+	}
+	p, err = s.store.BroadcastPlan(ctx, p.BusinessID, p.BroadcastID)
+	return p, tally, err
 }
 
 // recipientJSON is a recipient with what became of them.

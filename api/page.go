@@ -33,6 +33,8 @@ func (s *Server) registerPages(app *fiber.App) {
 	s.registerPeoplePages(app)
 	s.registerNumberPages(app)
 	s.registerTeamPages(app)
+	s.registerBroadcastPages(app)
+	s.registerUsagePages(app)
 }
 
 // page lets a logged-in person through to h and sends everybody else to the login.
@@ -131,6 +133,16 @@ var notices = map[string]string{
 	"password":       "Password changed. Your other sessions have ended.",
 	"session-ended":  "Session ended.",
 	"sessions-ended": "All your other sessions have ended.",
+
+	"drafted":             "Kept as a draft. Add recipients, and start it when all is well.",
+	"registered":          "Registered: what becomes of its messages is counted here.",
+	"started":             "Started.",
+	"paused":              "Paused. What is on its way to WhatsApp goes out.",
+	"resumed":             "It goes on.",
+	"broadcast-cancelled": "Cancelled. What is on its way to WhatsApp goes out.",
+	"opt-out-added":       "Added: no broadcast goes there any more.",
+	"opted-out-already":   "They had opted out already.",
+	"opt-out-removed":     "Removed: broadcasts go there again.",
 }
 
 func back(c *fiber.Ctx, path, done string) error {

@@ -75,6 +75,8 @@ func Views() []View {
 		Conversations{}, Conversation{}, Contacts{}, Contact{}, Erasures{}, Erasure{}, Orders{}, Order{}, Forms{},
 		Numbers{}, NumberForm{}, Number{}, NumberReplies{}, NumberReport{},
 		Team{}, TeamUser{}, Joining{}, Keys{}, Key{}, AuditLog{}, Account{},
+		Broadcasts{}, BroadcastForm{}, BroadcastRegister{}, Broadcast{}, OptOuts{},
+		Usage{},
 	}
 }
 

@@ -50,6 +50,7 @@ func Sections() []Section {
 		{Name: "forms", Path: "/forms", Title: "Forms"},
 		{Name: "broadcasts", Path: "/broadcasts", Title: "Broadcasts"},
 		{Name: "numbers", Path: "/numbers", Title: "Numbers", Apart: true},
+		{Name: "usage", Path: "/usage", Title: "Usage"},
 		{Name: "team", Path: "/team", Title: "Team"},
 		{Name: "queues", Path: "/monitor/", Title: "Queues", Operators: true},
 	}
@@ -67,6 +68,7 @@ var icons = map[string]string{
 	"forms":         `<path d="M6 3h12v18H6zM9 8h6M9 12h6M9 16h3"/>`,
 	"broadcasts":    `<path d="M4 10v4l11 5V5L4 10zM15 9a3 3 0 0 1 0 6M7 15v5h3v-4"/>`,
 	"numbers":       `<path d="M7 3h10v18H7zM11 18h2"/>`,
+	"usage":         `<path d="M4 20V10M10 20V4M16 20v-7M21 20H3"/>`,
 	"team":          `<circle cx="9" cy="9" r="3.500"/><path d="M2.500 20c.6-3.400 3.200-5 6.500-5s5.900 1.600 6.500 5M16 5.800a3.500 3.500 0 0 1 0 6.400M18 15.300c1.900.7 3.100 2.200 3.500 4.700"/>`,
 	"queues":        `<path d="M4 5h16v4H4zM4 12h16v4H4zM4 19h10"/>`,
 	"menu":          `<path d="M4 7h16M4 12h16M4 17h16"/>`,
