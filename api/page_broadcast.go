@@ -34,7 +34,7 @@ func (s *Server) registerBroadcastPages(app *fiber.App) {
 	app.Post(one+"/resume", s.fence, s.page(s.submitPlan(resumePlan, "resumed")))
 	app.Post(one+"/cancel", s.fence, s.page(s.submitPlan(cancelPlan, "broadcast-cancelled")))
 	app.Get("/opt-outs", s.page(s.pageOptOuts))
-	app.Post("/opt-outs/new", s.fence, s.page(s.submitOptOut))
+	app.Post("/opt-outs/new", s.fence, s.page(s.submitOptOutNew))
 	app.Post("/opt-outs/remove", s.fence, s.page(s.submitOptOutRemove))
 	app.Get("/opt-outs/new", func(c *fiber.Ctx) error { return back(c, "/opt-outs", "") })
 }
@@ -189,6 +189,7 @@ func (s *Server) addPlan(c *fiber.Ctx, who caller, view *dashboard.Broadcast, p 
 	if p.Pace > 0 {
 		view.Pace = grouped(int64(p.Pace)) + " per second"
 	}
+	view.Created = dashboard.NewWhen(p.CreatedAt.Time, s.now())
 	if p.EstimatedEnd != nil {
 		view.Ends = dashboard.NewWhen(p.EstimatedEnd.Time, s.now())
 	}
@@ -247,7 +248,7 @@ func (s *Server) addDraft(ctx context.Context, who caller, view *dashboard.Broad
 		placeholder += ",<" + name + ">"
 	}
 	view.Draft.Rows = dashboard.Field{Name: "rows", Label: "Paste recipients, one a line", Type: "textarea", Rows: 5, Placeholder: placeholder,
-		Hint: "The number with its country code, then the values in the order of the first row; paste that row too, and they may be in any order."}
+		Hint: "The number with its country code, then the values in the order that the preview names. A first row with the names of the columns may give another."}
 	return nil
 }
 

@@ -136,7 +136,7 @@ func TestBroadcastPagesFit(t *testing.T) {
 		status, got := b.uploadForm(path+"/recipients", "", "to,name\n966500000001,"+name+"\n966500000002,نورة\nx,y\n")
 		require.Equal(t, 200, status, got)
 	}
-	draft, hostile := make("عرض الجمعة البيضاء", "مرحبا {{name}}، طلبك في الطريق"), make(twisted[:40], "مرحبا {{name}}")
+	draft, hostile := make("عرض الجمعة البيضاء", "مرحبا {{name}}، طلبك في الطريق"), make("\u202e<b>عرض</b>", "مرحبا {{name}}")
 	fill(draft, "سارة")
 	fill(hostile, `"`+strings.ReplaceAll(twisted, `"`, `""`)+`"`)
 	status, _, _ := b.form(hostile+"/start", "")

@@ -14,7 +14,7 @@ func (s *Server) pageOptOuts(c *fiber.Ctx, who caller) error {
 	return s.showOptOuts(c, who, typedForm{})
 }
 
-func (s *Server) submitOptOut(c *fiber.Ctx, who caller) error {
+func (s *Server) submitOptOutNew(c *fiber.Ctx, who caller) error {
 	in := readForm(c, "wa_id", "user_id", "why")
 	added, err := s.addOptOut(c.UserContext(), who.Business, in.body([]string{"wa_id", "user_id", "why"}, nil, nil))
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *Server) showOptOuts(c *fiber.Ctx, who caller, in typedForm) error {
 	view := dashboard.OptOuts{Shell: shell(who, "Opt-outs"), Above: []dashboard.Crumb{{Label: "Broadcasts", Path: "/broadcasts"}}, Pager: pagerOf("/opt-outs", narrowed, before > 0, next),
 		Search: dashboard.Field{Name: "who", Label: "Number or user id", Value: asked, Placeholder: "966500000001", Max: maxUserID}}
 	for _, o := range rows {
-		view.Items = append(view.Items, dashboard.OptOutItem{WaID: o.WaID, UserID: o.UserID, Since: dashboard.NewWhen(o.Since, s.now()), Why: o.Why})
+		view.Items = append(view.Items, dashboard.OptOutName{WaID: o.WaID, UserID: o.UserID, Since: dashboard.NewWhen(o.Since, s.now()), Why: o.Why})
 	}
 	view.Fields = in.fields(dashboard.Field{Name: "wa_id", Label: "Number", Placeholder: "966500000001", Hint: "With its country code."},
 		dashboard.Field{Name: "user_id", Label: "Or user id", Hint: "Where WhatsApp gave one instead of a number.", Max: maxUserID},

@@ -68,6 +68,7 @@ type Broadcast struct {
 	Cards []Stat
 	// Words say how it stands.
 	Words                  string
+	Created                When
 	Ends                   When // when it should be over; zero: not known
 	CanPause, CanResume    bool
 	Failures               []Failed
@@ -113,12 +114,12 @@ type OptOuts struct {
 	Error  string
 	Search Field
 	Fields []Field
-	Items  []OptOutItem
+	Items  []OptOutName
 	Pager  Pager
 }
 
-// OptOutItem is a name of somebody who wants no broadcasts.
-type OptOutItem struct {
+// OptOutName is a name of somebody who wants no broadcasts.
+type OptOutName struct {
 	WaID, UserID string
 	Since        When
 	Why          string

@@ -76,7 +76,7 @@ func Views() []View {
 		Numbers{}, NumberForm{}, Number{}, NumberReplies{}, NumberReport{},
 		Team{}, TeamUser{}, Joining{}, Keys{}, Key{}, AuditLog{}, Account{},
 		Broadcasts{}, BroadcastForm{}, BroadcastRegister{}, Broadcast{}, OptOuts{},
-		Usage{},
+		UsageMonth{},
 	}
 }
 

@@ -1,7 +1,7 @@
 package dashboard
 
-// Usage is what a business used in a month.
-type Usage struct {
+// UsageMonth is what a business used in a month.
+type UsageMonth struct {
 	Shell
 	Month        string // such as 2026-11
 	Title        string // in words: November 2026
@@ -30,4 +30,4 @@ type UsageRow struct {
 	Deliveries, Attempts string
 }
 
-func (Usage) template() string { return "usage.html" }
+func (UsageMonth) template() string { return "usage.html" }
