@@ -103,7 +103,7 @@ var errInternal = &Error{Status: http.StatusInternalServerError, Code: "internal
 // ErrorHandler turns what handlers return into answers: JSON, or a page for a browser that asked for one. What is not
 // meant for the outside goes to the log and comes out as a 500 without details.
 func ErrorHandler(log *slog.Logger) fiber.ErrorHandler {
-	pages, pagesErr := dashboard.New()
+	pages, pagesErr := dashboard.New(dashboard.Failure{})
 	return func(c *fiber.Ctx, err error) error {
 		e := public(err)
 		if e == nil {

@@ -94,8 +94,12 @@ type Pages struct {
 	assets map[string]Asset
 }
 
-// New parses what is embedded.
-func New() (*Pages, error) {
+// New parses what is embedded: the pages of the views, or of all when none are named. Each page keeps the parts for itself,
+// which is some hundred kilobytes.
+func New(views ...View) (*Pages, error) {
+	if len(views) == 0 {
+		views = Views()
+	}
 	p := &Pages{pages: map[string]*template.Template{}, assets: map[string]Asset{}}
 	if err := p.loadAssets(); err != nil {
 		return nil, err
@@ -104,7 +108,7 @@ func New() (*Pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dashboard: %w", err)
 	}
-	for _, v := range Views() {
+	for _, v := range views {
 		name := v.template()
 		page, err := shared.Clone()
 		if err == nil {
