@@ -2,7 +2,9 @@ package api_test
 
 import (
 	"bytes"
+	"io"
 	"mime/multipart"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -83,12 +85,34 @@ func TestBroadcastPages(t *testing.T) {
 		_, got = b.page(one)
 		require.Contains(t, got, step.want)
 	}
-	status, got = b.uploadForm(one+"/recipients", "966500000003,Ada,1", "")
+	status, _ = b.uploadForm(one+"/recipients", "966500000003,Ada,1", "")
 	require.Equal(t, 409, status)
 	_, got = b.page(one + "?state=failed")
 	require.Contains(t, got, "No recipients here.")
 	_, got = b.page("/broadcasts")
 	require.Contains(t, got, "عرض الجمعة")
+}
+
+// A file is read as it comes: it may be larger than what the server takes of other forms.
+func TestBroadcastFileIsStreamed(t *testing.T) {
+	b := broadcasting(t)
+	base := strings.TrimSuffix(b.streaming(), "/api/client")
+	row, _, err := b.store.CreateBroadcast(t.Context(), models.Broadcast{BusinessID: b.ours.ID, NumberID: b.number.ID}, models.BroadcastPlan{Body: []byte(`{"type":"text","text":{"body":"Hi {{name}}"}}`)})
+	require.NoError(t, err)
+	const edge = "--x\r\nContent-Disposition: form-data; name="
+	body := io.MultiReader(strings.NewReader(edge+"\"rows\"\r\n\r\n\r\n"+edge+"\"file\"; filename=\"list.csv\"\r\n\r\n"), &table{n: 10_000}, strings.NewReader("\r\n--x--\r\n"))
+	r, err := http.NewRequestWithContext(t.Context(), "POST", base+"/broadcasts/"+decimal(row.ID)+"/recipients", body)
+	require.NoError(t, err)
+	for name, value := range map[string]string{"Cookie": b.session, "Accept": "text/html", "Content-Type": "multipart/form-data; boundary=x", "Sec-Fetch-Site": "same-origin"} {
+		r.Header.Set(name, value)
+	}
+	res, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer func() { _ = res.Body.Close() }()
+	got, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.Equal(t, 200, res.StatusCode)
+	require.Contains(t, string(got), "10\u202f000 added")
 }
 
 func TestBroadcastRegisterAndOptOutPages(t *testing.T) {
