@@ -24,6 +24,7 @@ var namedActions = map[string]string{
 	"POST account/sessions/delete":         "session.others_deleted",
 	"POST numbers/*/replies/try":           "",                // a rehearsal: nothing is changed and nobody is written to
 	"POST contacts/*/opt-out":              "opt_out.created", // or deleted, says the page
+	"POST broadcasts/check":                "",                // it only looks at a draft
 	"POST webhooks/preview":                "",                // it only shows
 	"POST webhooks/filter-preview":         "",                // it only counts
 }

@@ -95,6 +95,7 @@ func idOf(t *testing.T, answer string) int64 { return decode[struct{ ID int64 }]
 var unrecorded = map[string]string{
 	"POST /api/client/numbers/:id/replies/try": "a rehearsal: nothing is changed and nobody is written to",
 	"POST /numbers/:id/replies/try":            "a rehearsal, as in the API",
+	"POST /broadcasts/check":                   "it only looks at a draft",
 	"POST /api/client/webhooks/preview":        "it only shows",
 	"POST /api/client/webhooks/filter-preview": "it only counts",
 }

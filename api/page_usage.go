@@ -38,7 +38,7 @@ func (s *Server) pageUsage(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	view := dashboard.UsageMonth{Shell: shell(who, "Usage"), Month: u.Month, Title: month.Format("January 2006"), CSV: "/usage.csv?month=" + u.Month,
+	view := dashboard.UsageMonth{Shell: shell(who, "Usage"), Month: u.Month, InWords: month.Format("January 2006"), CSV: "/usage.csv?month=" + u.Month,
 		Numbers: dashboard.UsageTable{Head: "Number"}, Months: dashboard.UsageTable{Head: "Month", Work: true}, Days: dashboard.UsageTable{Head: "Day", Work: true}}
 	if before := month.AddDate(0, -1, 0); before.Year() >= 2026 {
 		view.Before = "/usage?month=" + before.Format("2006-01")

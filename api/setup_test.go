@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -207,6 +208,14 @@ func (b *bundle) delivery(w models.Webhook, typ string, state models.DeliverySta
 		require.NoError(b.t, err)
 	}
 	return "dlv_" + decimal(row.ID) + "_" + decimal(w.ID)
+}
+
+// owed adds the work that a pending delivery has.
+func (b *bundle) owed(w models.Webhook, delivery string) {
+	b.t.Helper()
+	id, err := strconv.ParseInt(strings.Split(delivery, "_")[1], 10, 64)
+	require.NoError(b.t, err)
+	require.NoError(b.t, b.store.AddWork(b.t.Context(), models.Work{ID: b.store.NextID(), Kind: models.Deliver, WebhookID: w.ID, DueAt: b.clock.now(), Members: []int64{id}}))
 }
 
 // decode reads a JSON answer.

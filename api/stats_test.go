@@ -2,8 +2,6 @@ package api_test
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,14 +10,6 @@ import (
 	"wabagate/fanout/event"
 	"wabagate/models"
 )
-
-// owed adds the work that a pending delivery has.
-func (b *bundle) owed(w models.Webhook, delivery string) {
-	b.t.Helper()
-	id, err := strconv.ParseInt(strings.Split(delivery, "_")[1], 10, 64)
-	require.NoError(b.t, err)
-	require.NoError(b.t, b.store.AddWork(b.t.Context(), models.Work{ID: b.store.NextID(), Kind: models.Deliver, WebhookID: w.ID, DueAt: b.clock.now(), Members: []int64{id}}))
-}
 
 type counted struct {
 	Total, Successful, Failed, Skipped, Attempts int64

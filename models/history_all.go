@@ -38,7 +38,7 @@ type HistoryPage struct {
 
 const (
 	// walkedAtMost is how many deliveries a page reads, most of them in order to leave them out.
-	walkedAtMost = 5000
+	walkedAtMost = 3000
 	// walkedAtOnce is how many of them it reads at a time, from all webhooks together; eventsAtOnce how many events of a search.
 	walkedAtOnce = 2000
 	eventsAtOnce = 100

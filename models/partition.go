@@ -22,7 +22,7 @@ type partitioned struct {
 
 // partitionedTables are in the order in which old leaves go: nothing outlives what it belongs to.
 var partitionedTables = [...]partitioned{
-	{name: "deliveries", days: 1, with: " WITH (fillfactor = 50)"},
+	{name: "deliveries", days: 1, with: " WITH (fillfactor = 40)"},
 	{name: "attempts", days: 1},
 	{name: "digests", days: 1},
 	{name: "events", days: 1},

@@ -52,7 +52,8 @@ func TestPlansHoldFewLeaves(t *testing.T) {
 	must[map[int64][]byte](t)(s.DigestsByEvent(ctx, events))
 	must[[]models.Work](t)(s.Settle(ctx, []models.Result{{WebhookID: webhook, Attempts: []models.Attempt{{EventID: events[0], WebhookID: webhook, N: 1, StartedAt: time.Now()}},
 		Updates: []models.DeliveryUpdate{{EventID: events[0], State: models.Failed, Attempts: 1, DueAt: time.Now(), FailedAt: time.Now()}}}}))
-	must[models.Stats](t)(s.Stats(ctx, webhook, time.Now().Add(-time.Hour)))
+	must[models.HistoryPage](t)(s.BusinessDeliveries(ctx, businessOf(t, s, webhook), models.HistoryFilter{}))
+	must[models.HistoryPage](t)(s.BusinessDeliveries(ctx, businessOf(t, s, webhook), models.HistoryFilter{Types: []string{"message.received"}}))
 	must[[]models.DeliveryRow](t)(s.Deliveries(ctx, webhook, models.DeliveryFilter{}))
 	must[models.DeliveryDetail](t)(s.Delivery(ctx, businessOf(t, s, webhook), events[0], webhook))
 	ok(t, s.Reopen(ctx, events[0], webhook, models.Work{ID: s.NextID(), Kind: models.Deliver, DueAt: time.Now(), Members: events[:1]}))

@@ -15,20 +15,22 @@ import (
 
 // TestEverySealedColumnIsKnown walks the schema, so that no column of secrets can be forgotten when keys are rotated.
 func TestEverySealedColumnIsKnown(t *testing.T) {
-	notSealed := []string{"event_keys.key",
+	notSealed := []string{"event_keys.key", "deliveries.key",
 		"api_keys.hash", "callbacks.body", "events.key", "inspections.body", "keyring.wrapped", "sends.body", "sessions.token_hash",
 	}
 	onBoth(t, func(t *testing.T, where models.Options) {
-		s := open(t, where)
+		s, bare := open(t, where), slices.Clone(notSealed)
 		// Partitions have the columns of their table.
 		list := `SELECT c.relname || '.' || a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 			WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.atttypid = 'bytea'::regtype AND a.attnum > 0 AND NOT a.attisdropped`
 		if s.Embedded() {
 			list = `SELECT m.name || '.' || c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND lower(c.type) = 'blob'`
+		} else { // which has counts in slips
+			bare = append(bare, "count_slips.counts")
 		}
 		var there []string
 		ok(t, s.DB().Raw(list).Scan(&there).Error)
-		want := append(models.SealedColumns(), notSealed...)
+		want := append(models.SealedColumns(), bare...)
 		slices.Sort(there)
 		slices.Sort(want)
 		if !slices.Equal(there, want) {

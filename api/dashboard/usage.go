@@ -4,7 +4,7 @@ package dashboard
 type UsageMonth struct {
 	Shell
 	Month        string // such as 2026-11
-	Title        string // in words: November 2026
+	InWords      string //: November 2026
 	Before, Next string // paths of the months around it; empty: there is none
 	CSV          string // path of the same as a table
 	Counted      When

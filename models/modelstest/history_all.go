@@ -105,7 +105,7 @@ func testHistoryOfAll(_ *testing.T, w *world) {
 
 // testHistoryBounded: a page that finds little reads no more than it may, and the next goes on.
 func testHistoryBounded(_ *testing.T, w *world) {
-	const n = 6000
+	const n = 4000
 	var c models.Changes
 	for i := range n {
 		e := w.event(fmt.Sprint("many ", i))
