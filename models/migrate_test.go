@@ -39,6 +39,7 @@ func TestMigrateWhatIsThere(t *testing.T) {
 			const at = "'2026-11-21 10:00:00+00:00'"
 			for _, row := range []string{
 				"INSERT INTO businesses (id, name, created_at) VALUES (1, 'Acme', " + at + ")",
+				"INSERT INTO users (id, business_id, email, password_hash, is_operator, created_at) VALUES (1, 1, 'a@example.com', 'x', false, " + at + ")",
 				"INSERT INTO numbers (id, business_id, phone_number_id, display, waba_id, name, created_at) VALUES (1, 1, '100', '', '', '', " + at + ")",
 				`INSERT INTO webhooks (id, business_id, name, description, url, events, dialect, retry_schedule, timeout_ms, rate_limit, is_active, disabled_reason, created_at, updated_at)
 					VALUES (1, 1, '', '', '', '[]', 'awalchat', 'null', 0, 0, true, '', ` + at + ", " + at + ")",
@@ -60,6 +61,9 @@ func TestMigrateWhatIsThere(t *testing.T) {
 			s, ctx := open(t, o), t.Context()
 			_, err := s.Migrate(ctx)
 			ok(t, err)
+			if us := must[[]models.User](t)(s.Users(ctx, 1)); us[0].Role != models.RoleOwner || us[0].LastLoginAt != nil {
+				t.Errorf("users %+v", us)
+			}
 			if w := must[models.Webhook](t)(s.Webhook(ctx, 1, 1)); !w.Verified || w.Filter != nil {
 				t.Errorf("webhook %+v", w)
 			}

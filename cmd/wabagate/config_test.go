@@ -19,10 +19,12 @@ func TestConfig(t *testing.T) {
 	require.True(t, c.AllowPrivate.Prefixes[0].Contains(netip.MustParseAddr("127.0.0.1")), "the embedded default allows loopback")
 
 	c, err = loadConfig([]string{"DATABASE_URL=postgres://u:p@h/db", "REDIS_URL=rediss://:pw@r:6380/2", "PORT=9000", "WABAGATE_ROLES=ingress, worker",
-		"WABAGATE_ALLOW_PRIVATE=10.1.2.3/8, 192.168.1.7,fd00::/8,*.corp.example", "WABAGATE_GRACE=3s", "WABAGATE_PUBLIC_URL=https://gw.example.com/", "WABAGATE_LOG_LEVEL=debug"})
+		"WABAGATE_ALLOW_PRIVATE=10.1.2.3/8, 192.168.1.7,fd00::/8,*.corp.example", "WABAGATE_TRUSTED_PROXIES=10.1.2.3/8, 192.0.2.7,fd00::1", "WABAGATE_AUDIT_RETENTION=90d", "WABAGATE_GRACE=3s", "WABAGATE_PUBLIC_URL=https://gw.example.com/", "WABAGATE_LOG_LEVEL=debug"})
 	require.NoError(t, err)
 	require.Equal(t, Roles{Ingress: true, Worker: true}, c.Roles)
 	require.Equal(t, "10.0.0.0/8,192.168.1.7/32,fd00::/8,*.corp.example", c.AllowPrivate.String())
+	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("fd00::1/128")}, c.TrustedProxies)
+	require.Equal(t, 90*24*time.Hour, c.Retention.Audit)
 	require.Equal(t, 3*time.Second, c.Grace)
 	require.Equal(t, "https://gw.example.com", c.PublicURL)
 
@@ -47,6 +49,8 @@ func TestConfigErrors(t *testing.T) {
 		"WABAGATE_MASTER_KEY_PREVIOUS=hunter2":  "WABAGATE_MASTER_KEY is not",
 		"WABAGATE_PUBLIC_URL=gw.example.com":    "not an address",
 		"WABAGATE_GRACE=20":                     "such as 20s, 10m, 36h or 30d",
+		"WABAGATE_TRUSTED_PROXIES=10.0.0.0/8,":  `has "": expected addresses`,
+		"WABAGATE_AUDIT_RETENTION=1h":           "at least 24h0m0s",
 		"WABAGATE_RETENTION=1h":                 "at least 24h0m0s",
 		"WABAGATE_RETENTION=month":              "or 30d",
 		"WABAGATE_LANE_PATIENCE=0s":             "at least 1s",
