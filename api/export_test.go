@@ -32,3 +32,8 @@ func DeviceText(agent string) string { return deviceText(agent) }
 func SpokenMoment(text string, now time.Time) (time.Time, error) {
 	return spokenMoment("from", text, now)
 }
+
+// Refused is why somebody of a role may not make a request to a place; nil: they may.
+func Refused(method, place string, role models.Role) error {
+	return caller{User: &models.User{Role: role}}.refused(needed(method, place))
+}

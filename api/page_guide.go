@@ -48,7 +48,7 @@ func (s *Server) pageGuide(c *fiber.Ctx, who caller) error {
 // firstRun finds out how far the business is on its way to an event that was seen to arrive. newest are its newest events.
 func (s *Server) firstRun(c *fiber.Ctx, who caller, newest []models.Event) (dashboard.FirstRun, error) {
 	ctx := c.UserContext()
-	f := dashboard.FirstRun{Loopback: s.reachesLoopback()}
+	f := dashboard.FirstRun{CanChange: who.may(workers), Loopback: s.reachesLoopback()}
 	ns, err := s.store.Numbers(ctx, who.Business)
 	if err != nil {
 		return f, err

@@ -52,6 +52,8 @@ type FirstRun struct {
 	Webhook, Own *WebhookItem
 	// Inspector is a path where deliveries can be watched; empty: no webhook points there.
 	Inspector string
+	// CanChange says that the viewer may do what it asks for.
+	CanChange bool
 	// Loopback says that webhooks may post to this machine.
 	Loopback bool
 	// Event is the newest that arrived and Delivered the newest delivery of it; nil: none yet.
