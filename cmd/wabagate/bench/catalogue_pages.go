@@ -14,10 +14,35 @@ const (
 )
 
 const (
-	pageHome     = "home"
-	pageWebhooks = "webhooks"
-	pageWebhook  = "webhook"
-	pageDelivery = "delivery"
+	pageHome               = "home"
+	pageWebhooks           = "webhooks"
+	pageWebhook            = "webhook"
+	pageDeliveries         = "deliveries"
+	pageDeliveriesFailed   = "deliveries_failed"
+	pageReplay             = "replay"
+	pageDelivery           = "delivery"
+	pageMessages           = "messages"
+	pageMessagesFailed     = "messages_failed"
+	pageMessagesPhone      = "messages_phone"
+	pageMessagesWamid      = "messages_wamid"
+	pageEvent              = "event"
+	pageTimeline           = "timeline"
+	pageBroadcasts         = "broadcasts"
+	pageBroadcast          = "broadcast"
+	pageUsage              = "usage"
+	pageConversations      = "conversations"
+	pageConversationsFound = "conversations_found"
+	pageThread             = "thread"
+	pageContacts           = "contacts"
+	pageContactsFound      = "contacts_found"
+	pageContact            = "contact"
+	pageOrders             = "orders"
+	pageForms              = "forms"
+	pageNumbers            = "numbers"
+	pageNumber             = "number"
+	pageReport             = "report"
+	pageTeam               = "team"
+	pageAudit              = "audit"
 )
 
 // looking is the figures of pages, each below a bound in milliseconds.
@@ -27,7 +52,32 @@ func looking(prefix, stage string, bound float64) []kind {
 		{pageHome, "home"},
 		{pageWebhooks, "webhooks"},
 		{pageWebhook, "a webhook"},
+		{pageDeliveries, "deliveries of a webhook"},
+		{pageDeliveriesFailed, "failed deliveries of a webhook"},
+		{pageReplay, "replay of a webhook's last day, counted"},
 		{pageDelivery, "a delivery"},
+		{pageMessages, "messages"},
+		{pageMessagesFailed, "messages, failed"},
+		{pageMessagesPhone, "messages, found by phone"},
+		{pageMessagesWamid, "messages, found by wamid"},
+		{pageEvent, "an event"},
+		{pageTimeline, "timeline of a message"},
+		{pageBroadcasts, "broadcasts"},
+		{pageBroadcast, "a broadcast"},
+		{pageUsage, "usage"},
+		{pageConversations, "conversations"},
+		{pageConversationsFound, "conversations, found by phone"},
+		{pageThread, "a conversation"},
+		{pageContacts, "contacts"},
+		{pageContactsFound, "contacts, found by phone"},
+		{pageContact, "a contact"},
+		{pageOrders, "orders"},
+		{pageForms, "forms"},
+		{pageNumbers, "numbers"},
+		{pageNumber, "a number"},
+		{pageReport, "daily report of a number"},
+		{pageTeam, "team"},
+		{pageAudit, "audit log"},
 	} {
 		ks = append(ks, kind{key: prefix + page.key, stage: stage, label: page.label, unit: "ms", rules: []rule{{sign: below, bound: bound}}})
 	}

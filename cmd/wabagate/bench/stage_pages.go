@@ -11,6 +11,8 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"time"
+
+	"wabagate/fanout/event"
 )
 
 // pages measures the pages of the dashboard, as the owner of the busy business sees them.
@@ -67,12 +69,44 @@ func (p *past) views(rng *rand.Rand) []view {
 	c, busy := p.chapters[len(p.chapters)-1], p.tenants[0]
 	random, _ := p.draws(rng)
 	fixed := func(path string) func() string { return func() string { return path } }
+	person := func() int64 { return c.personOf(random()) }
+	const delivery = `href="/deliveries/dlv_`
+	number := fmt.Sprintf("/numbers/%d", busy.number)
 	webhook := fmt.Sprintf("/webhooks/%d", busy.webhook)
 	return []view{
-		{pageHome, fixed("/"), `class="stat`},
+		{pageHome, fixed("/"), `class="card stat`},
 		{pageWebhooks, fixed("/webhooks"), `href="` + webhook + `"`},
-		{pageWebhook, fixed(webhook), `href="/deliveries/dlv_`},
+		{pageWebhook, fixed(webhook), delivery},
+		{pageDeliveries, func() string {
+			return fmt.Sprintf("%s/deliveries?cursor=%d", webhook, c.eventID(max(c.n/20, random())))
+		}, delivery},
+		{pageDeliveriesFailed, fixed(webhook + "/deliveries?status=failed"), delivery},
+		{pageReplay, func() string {
+			return webhook + "/replay?status=failed&since=" + time.Now().UTC().Add(-24*time.Hour).Format("2006-01-02T15:04")
+		}, `id="count"`},
 		{pageDelivery, func() string { return fmt.Sprintf("/deliveries/dlv_%d_%d", c.eventID(random()), busy.webhook) }, "wamid."},
+		{pageMessages, fixed("/messages"), delivery},
+		{pageMessagesFailed, fixed("/messages?status=failed&event=message.report"), delivery},
+		{pageMessagesPhone, func() string { return "/messages?q=" + waID(person()) }, delivery},
+		{pageMessagesWamid, func() string { return "/messages?q=" + c.wamid(random()) }, delivery},
+		{pageEvent, func() string { return "/events/" + event.Key(c.key(random())).EventID() }, delivery},
+		{pageTimeline, func() string { return "/timeline/" + c.wamid(random()) }, `id="timeline"`},
+		{pageBroadcasts, fixed("/broadcasts"), `href="/broadcasts/1"`},
+		{pageBroadcast, fixed("/broadcasts/1"), "Spring"},
+		{pageUsage, fixed("/usage"), busy.phone},
+		{pageConversations, fixed("/conversations"), `href="/conversations/`},
+		{pageConversationsFound, func() string { return "/conversations?search=" + waID(person()) }, `href="/conversations/`},
+		{pageThread, func() string { return fmt.Sprintf("/conversations/%d", person()) }, "Could you send a new cup"},
+		{pageContacts, fixed("/contacts"), `href="/contacts/`},
+		{pageContactsFound, func() string { return "/contacts?search=" + waID(person()) }, `href="/contacts/`},
+		{pageContact, func() string { return fmt.Sprintf("/contacts/%d", person()) }, "Customer "},
+		{pageOrders, fixed("/orders"), `href="/orders/`},
+		{pageForms, fixed("/forms"), `id="main"`},
+		{pageNumbers, fixed("/numbers"), number},
+		{pageNumber, fixed(number), busy.phoneNumberID},
+		{pageReport, fixed(number + "/report"), busy.phone},
+		{pageTeam, fixed("/team"), "bench0@example.com"},
+		{pageAudit, fixed("/team/audit"), "Receiver"},
 	}
 }
 
