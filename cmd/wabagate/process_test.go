@@ -45,6 +45,9 @@ func TestMain(m *testing.M) {
 	if path, err := binary(); err == nil && code == 0 {
 		_ = os.RemoveAll(filepath.Dir(path))
 	}
+	if b := opened.Load(); b != nil {
+		b.Close()
+	}
 	os.Exit(code)
 }
 
