@@ -24,12 +24,6 @@ const (
 	arrivalsShown = 50
 	// lookEvery is how soon an arrival shows, whichever process took it.
 	lookEvery = 500 * time.Millisecond
-	// heartbeat finds out that nobody listens any more.
-	heartbeat = 2 * time.Second
-	// streamLength ends a stream now and then: the browser comes back, and has to be logged in still.
-	streamLength = 10 * time.Minute
-	// stuckAfter ends a stream whose reader takes nothing.
-	stuckAfter = 20 * time.Second
 )
 
 // binOfCaller is the bin in the path, if it is the caller's.
@@ -112,88 +106,36 @@ func (s *Server) handleInspectStream(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		after = 0
 	}
-	select {
-	case s.streams <- struct{}{}:
-	default:
-		return &Error{Status: http.StatusServiceUnavailable, Code: "busy", Message: "too many people are watching; try again later", RetryAfter: heartbeat}
-	}
-	c.Set(fiber.HeaderContentType, "text/event-stream")
-	c.Set(fiber.HeaderCacheControl, "no-store")
-	c.Set("X-Accel-Buffering", "no")
-	// What the stream needs of the request is taken now: the request is over when it runs.
-	conn, stopped := c.Context().Conn(), c.Context().Done()
-	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
-		defer func() { <-s.streams }()
-		st := stream{server: s, bin: b, after: after, w: w, deadline: conn.SetWriteDeadline}
-		st.run(stopped)
-		_ = conn.SetWriteDeadline(time.Time{})
-	})
-	return nil
+	a := arrivals{server: s, bin: b, after: after}
+	return s.stream(c, lookEvery, a.send)
 }
 
-// stream is one live inspector.
-type stream struct {
-	server   *Server
-	bin      bin
-	after    int64
-	w        *bufio.Writer
-	deadline func(time.Time) error
-}
-
-// run looks for arrivals until the reader goes away, the server stops or the stream is old enough.
-func (st *stream) run(stopped <-chan struct{}) {
-	end := time.NewTimer(streamLength)
-	defer end.Stop()
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
-	_, _ = st.w.WriteString("retry: 1000\n\n")
-	silent := time.Time{} // the first words go out at once
-	for {
-		sent, err := st.send()
-		if err == nil && (sent || time.Since(silent) >= heartbeat) {
-			_, _ = st.w.WriteString(": alive\n\n")
-			_ = st.deadline(time.Now().Add(stuckAfter))
-			err = st.w.Flush()
-			silent = time.Now()
-		}
-		if err != nil {
-			return
-		}
-		select {
-		case <-look.C:
-		case <-end.C:
-			return
-		case <-stopped:
-			return
-		case <-st.server.closing:
-			return
-		}
-	}
+// arrivals are what one live inspector has yet to show.
+type arrivals struct {
+	server *Server
+	bin    bin
+	after  int64
 }
 
 // send writes what has arrived since, oldest first. A store that does not answer is asked again.
-func (st *stream) send() (sent bool, err error) {
+func (a *arrivals) send(w *bufio.Writer) (sent bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
-	found, err := st.server.store.Inspections(ctx, st.bin.key(), st.after, arrivalsShown)
+	found, err := a.server.store.Inspections(ctx, a.bin.key(), a.after, arrivalsShown)
 	if err != nil {
 		return false, nil
 	}
 	// The secret may have been changed since the stream began.
-	if now, ok := st.server.bins.find(st.bin.name); ok && now.business == st.bin.business {
-		st.bin = now
+	if now, ok := a.server.bins.find(a.bin.name); ok && now.business == a.bin.business {
+		a.bin = now
 	}
 	for _, i := range slices.Backward(found) {
 		var html bytes.Buffer
-		if err := st.server.pages.RenderArrival(&html, arrivalView(i, st.bin.webhooks, st.server.now())); err != nil {
+		if err := a.server.pages.RenderArrival(&html, arrivalView(i, a.bin.webhooks, a.server.now())); err != nil {
 			return false, err
 		}
-		st.after = i.ID
-		fmt.Fprintf(st.w, "event: arrival\nid: %d\n", i.ID)
-		for line := range strings.SplitSeq(strings.ReplaceAll(html.String(), "\r", "&#13;"), "\n") {
-			fmt.Fprintf(st.w, "data: %s\n", line)
-		}
-		_, _ = st.w.WriteString("\n")
+		a.after = i.ID
+		writeSent(w, "arrival", strconv.FormatInt(i.ID, 10), html.String())
 	}
 	return len(found) > 0, nil
 }

@@ -35,6 +35,7 @@ func (s *Server) registerPages(app *fiber.App) {
 	s.registerTeamPages(app)
 	s.registerBroadcastPages(app)
 	s.registerUsagePages(app)
+	s.registerLive(app)
 }
 
 // page lets a logged-in person through to h and sends everybody else to the login.

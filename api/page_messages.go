@@ -205,12 +205,21 @@ func messagesForm(a asked, hooks []models.Webhook) dashboard.Messages {
 		[2]string{"failed", "Failed"}, [2]string{"retrying", "Retrying"}, [2]string{"pending", "Waiting for an attempt"}, [2]string{"held", "Held"}, [2]string{"skipped", "Given up"})}
 	view.From = dashboard.Field{Name: "from", Label: "From", Value: get("from"), Placeholder: "yesterday", Max: 64}
 	view.To = dashboard.Field{Name: "to", Label: "To", Value: get("to"), Placeholder: "now", Max: 64}
-	var more []string
-	if view.Events, more = eventGroups(strings.FieldsFunc(get("event"), func(r rune) bool { return r == ',' })); len(more) > 0 {
-		view.EventMore = get("event")
-	}
-	view.Events = view.Events[1:] // all of them stand first already
+	view.Events, view.EventMore = eventChoices(get("event"))
 	return view
+}
+
+// eventChoices are the types of the catalogue with the chosen one marked. What is chosen besides, several among it, is more.
+func eventChoices(chosen string) (groups []dashboard.EventGroup, more string) {
+	var names []string
+	if more = chosen; chosen != "" && !strings.Contains(chosen, ",") {
+		names = []string{chosen}
+	}
+	groups, others := eventGroups(names)
+	if len(names) > 0 && len(others) == 0 {
+		more = ""
+	}
+	return groups[1:], more // the first stands for all of them
 }
 
 // messagesWrong puts an error beside its field.
@@ -304,11 +313,11 @@ func understood(f models.EventSearch, text string) (words, shown string, found [
 		id := event.Key(*f.Key).EventID()
 		return "Deliveries of the event", id, []dashboard.Link{{Label: "Open the event", Path: "/events/" + id}}
 	case f.Wamid != "":
-		return "Deliveries of the message", text, []dashboard.Link{{Label: "See its timeline", Path: timelinePath(f.Wamid)}}
+		return "Deliveries of the message", firstRunes(text, 80), []dashboard.Link{{Label: "See its timeline", Path: timelinePath(f.Wamid)}}
 	case f.WaID != "":
-		return "Deliveries of the events of the phone number", text, nil
+		return "Deliveries of the events of the phone number", firstRunes(text, 80), nil
 	}
-	return "Deliveries of the events of the user id, or of the message", text, nil
+	return "Deliveries of the events of the user id, or of the message", firstRunes(text, 80), nil
 }
 
 // replayLink leads to making deliveries of a webhook again, with what is known of which.

@@ -71,7 +71,7 @@ func Views() []View {
 	return []View{
 		Login{}, Failure{}, Home{}, Guide{}, Inspector{},
 		Webhooks{}, WebhookForm{}, EventType{}, Webhook{}, WebhookDeliveries{}, WebhookReplay{}, WebhookSigning{}, WebhookCheck{}, WebhookDanger{},
-		Messages{}, Delivery{}, EventPage{}, Timeline{},
+		Messages{}, Delivery{}, EventPage{}, Timeline{}, Live{},
 		Conversations{}, Conversation{}, Contacts{}, Contact{}, Erasures{}, Erasure{}, Orders{}, Order{}, Forms{},
 		Numbers{}, NumberForm{}, Number{}, NumberReplies{}, NumberReport{},
 		Team{}, TeamUser{}, Joining{}, Keys{}, Key{}, AuditLog{}, Account{},
@@ -171,6 +171,14 @@ func (p *Pages) Render(w io.Writer, v View) error {
 func (p *Pages) RenderArrival(w io.Writer, a Arrival) error {
 	if err := p.pages[Inspector{}.template()].ExecuteTemplate(w, "arrival", a); err != nil {
 		return fmt.Errorf("render arrival: %w", err)
+	}
+	return nil
+}
+
+// RenderHappening draws one event of the live page by itself, for a page that is open already.
+func (p *Pages) RenderHappening(w io.Writer, h Happening) error {
+	if err := p.pages[Live{}.template()].ExecuteTemplate(w, "happening", h); err != nil {
+		return fmt.Errorf("render event: %w", err)
 	}
 	return nil
 }
