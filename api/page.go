@@ -106,6 +106,7 @@ var notices = map[string]string{
 
 	"verified":   "Verified: events are delivered from now on.",
 	"replaying":  "The replay has begun.",
+	"job-over":   "The job had ended before.",
 	"unverified": "The receiver was asked again and is still not verified.",
 
 	"opted-out":        "Kept: broadcasts leave this contact out.",

@@ -165,10 +165,7 @@ func (s *Server) pageMessages(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	view := messagesForm(a, hooks)
-	view.Shell, view.Hint, view.HasWebhooks = shell(who, "Messages"), spokenHint, len(hooks) > 0
-	if zone := now.Location(); zone != time.UTC {
-		view.Zone = zone.String()
-	}
+	view.Shell, view.Hint, view.Zone, view.HasWebhooks = shell(who, "Messages"), spokenHint, zoneText(now), len(hooks) > 0
 	if wrong == nil {
 		wrong = s.findMessages(ctx, who, a, hooks, now, &view)
 	}
@@ -203,8 +200,8 @@ func messagesForm(a asked, hooks []models.Webhook) dashboard.Messages {
 	view.Webhook = dashboard.Field{Name: "webhook_id", Label: "Webhook", Type: "select", Options: options(get("webhook_id"), pairs...)}
 	view.Status = dashboard.Field{Name: "status", Label: "Status", Type: "select", Options: options(get("status"), [2]string{"", "Any status"}, [2]string{"succeeded", "Succeeded"},
 		[2]string{"failed", "Failed"}, [2]string{"retrying", "Retrying"}, [2]string{"pending", "Waiting for an attempt"}, [2]string{"held", "Held"}, [2]string{"skipped", "Given up"})}
-	view.From = dashboard.Field{Name: "from", Label: "From", Value: get("from"), Placeholder: "yesterday", Max: 64}
-	view.To = dashboard.Field{Name: "to", Label: "To", Value: get("to"), Placeholder: "now", Max: 64}
+	view.From = dashboard.Field{Name: "from", Label: "From", Value: get("from"), Placeholder: "yesterday", Max: maxSpoken}
+	view.To = dashboard.Field{Name: "to", Label: "To", Value: get("to"), Placeholder: "now", Max: maxSpoken}
 	view.Events, view.EventMore = eventChoices(get("event"))
 	return view
 }
@@ -262,7 +259,7 @@ func (s *Server) findMessages(ctx context.Context, who caller, a asked, hooks []
 	view.Pager.Older = writePlace(page.Next)
 	view.Partly = len(page.Rows) == 0 && view.Pager.Older != ""
 	if a.filter.WebhookID != 0 && a.filter.Search == nil {
-		view.Replay = replayLink(a.filter.WebhookID, a.from, a.to, a.query.Get("status"), a.query.Get("event"))
+		view.Replay = replayLink(a.filter.WebhookID, replayForm{exactly(a.from), exactly(a.to), a.query.Get("status"), a.query.Get("event")})
 	}
 	return nil
 }
@@ -318,22 +315,4 @@ func understood(f models.EventSearch, text string) (words, shown string, found [
 		return "Deliveries of the events of the phone number", firstRunes(text, 80), nil
 	}
 	return "Deliveries of the events of the user id, or of the message", firstRunes(text, 80), nil
-}
-
-// replayLink leads to making deliveries of a webhook again, with what is known of which.
-func replayLink(webhookID int64, from, to time.Time, status, events string) string {
-	q := url.Values{}
-	for name, value := range map[string]string{"since": rfcOrEmpty(from), "until": rfcOrEmpty(to), "status": status, "events": events} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	return webhookPath(webhookID) + "/replay?" + q.Encode()
-}
-
-func rfcOrEmpty(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
 }

@@ -70,12 +70,6 @@ func TestFirstSpan(t *testing.T) {
 	require.Equal(t, time.Date(2026, 10, 23, 0, 0, 0, 0, time.UTC), firstSpan(now, 30, 24*time.Hour))
 }
 
-func TestUTCMoment(t *testing.T) {
-	for text, want := range map[string]string{"2026-11-21T09:30": "2026-11-21T09:30:00Z", "2026-11-21T09:30:15": "2026-11-21T09:30:15Z", "": "", "soon": "soon", "2026-11-21T09:30:00Z": "2026-11-21T09:30:00Z"} {
-		require.Equal(t, want, utcMoment(text))
-	}
-}
-
 func TestUrgency(t *testing.T) {
 	bad, wait := dashboard.Trouble{Badge: dashboard.Badge{Tone: "bad"}}, dashboard.Trouble{Badge: dashboard.Badge{Tone: "wait"}}
 	require.Less(t, urgency(dashboard.WebhookItem{Trouble: &bad}), urgency(dashboard.WebhookItem{Trouble: &wait}))

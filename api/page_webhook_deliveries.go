@@ -71,6 +71,9 @@ func (s *Server) pageWebhookDeliveries(c *fiber.Ctx, who caller) error {
 // typeOptions are all types of events for a filter, and all of them at once.
 func typeOptions(chosen string) []dashboard.Choice {
 	choices := []dashboard.Choice{{Label: "All events", Chosen: chosen == ""}}
+	if _, single := event.Lookup(chosen); chosen != "" && !single { // a link may choose several
+		choices = append(choices, dashboard.Choice{Value: chosen, Label: chosen, Chosen: true})
+	}
 	for _, t := range event.Catalogue() {
 		choices = append(choices, dashboard.Choice{Value: t.Name, Label: t.Name, Chosen: t.Name == chosen})
 	}

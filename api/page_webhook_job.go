@@ -1,6 +1,8 @@
 package api
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -84,11 +86,8 @@ func jobLeft(j models.Job, rate int, now time.Time) time.Duration {
 // jobsShown is how many jobs a page lists.
 const jobsShown = 10
 
-// replayForm is what a person asks to be delivered again. Moments are in UTC, as inputs of the type datetime-local have them.
+// replayForm is what a person asks to be delivered again, in their words.
 type replayForm struct{ since, until, status, event string }
-
-// inputMoment is how such an input writes a moment.
-const inputMoment = "2006-01-02T15:04"
 
 func readReplay(value func(key string, defaults ...string) string) replayForm {
 	text := func(name string) string { return strings.TrimSpace(strings.Clone(value(name))) }
@@ -106,23 +105,41 @@ func (f replayForm) values() url.Values {
 	return q
 }
 
-// filter reads the form as a request to the API.
-func (f replayForm) filter(s *Server) (models.JobFilter, error) {
+// filter reads the form as a request to the API. now has the zone of whoever filled it in.
+func (f replayForm) filter(s *Server, now time.Time) (models.JobFilter, error) {
+	since, err := spokenMoment("since", f.since, now)
+	if err != nil {
+		return models.JobFilter{}, err
+	}
+	until, err := spokenMoment("until", f.until, now)
+	if err != nil {
+		return models.JobFilter{}, err
+	}
 	var events []string
 	if f.event != "" {
 		events = []string{f.event}
 	}
-	return s.replayFilter(utcMoment(f.since), utcMoment(f.until), f.status, events)
+	return s.replayFilter(exactly(since), exactly(until), f.status, events)
 }
 
-// utcMoment completes what an input wrote; what it did not write stays as it is.
-func utcMoment(text string) string {
-	for _, layout := range []string{inputMoment, inputMoment + ":05"} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t.Format(time.RFC3339)
-		}
+// counted is the form with its moments as they were understood when it was counted: that is what begins, however long somebody
+// thinks about it. An open end is the present.
+func (f replayForm) counted(filter models.JobFilter, now time.Time) replayForm {
+	f.since, f.until = exactly(filter.From), exactly(cmp.Or(filter.To, now))
+	return f
+}
+
+// exactly writes a moment as the API takes it; empty for the zero time.
+func exactly(t time.Time) string {
+	if t.IsZero() {
+		return ""
 	}
-	return text
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// replayLink leads to making deliveries of a webhook again, with what is known of which.
+func replayLink(webhookID int64, f replayForm) string {
+	return webhookPath(webhookID) + "/replay?" + f.values().Encode()
 }
 
 func (s *Server) pageReplay(c *fiber.Ctx, who caller) error {
@@ -135,15 +152,15 @@ func (s *Server) pageReplay(c *fiber.Ctx, who caller) error {
 
 // showReplay draws the form, what it chooses once it is filled in, and the jobs there were.
 func (s *Server) showReplay(c *fiber.Ctx, who caller, w models.Webhook, f replayForm, wrong error) error {
-	ctx := c.UserContext()
-	view := dashboard.WebhookReplay{Shell: shell(who, "Replay of "+w.Name)}
+	ctx, now := c.UserContext(), s.now().In(zoneOf(c))
+	view := dashboard.WebhookReplay{Shell: shell(who, "Replay of "+w.Name), Hint: spokenHint, Zone: zoneText(now)}
 	var err error
 	if view.WebhookHead, err = s.webhookHead(ctx, who, w, "replay"); err != nil {
 		return err
 	}
 	view.Here = view.Item.Path("replay")
 	if f.since != "" && wrong == nil {
-		view.Count, wrong = s.countReplay(c, w, f)
+		view.Count, wrong = s.countReplay(ctx, w, f, now)
 	}
 	status := http.StatusOK
 	var e *Error
@@ -156,13 +173,10 @@ func (s *Server) showReplay(c *fiber.Ctx, who caller, w models.Webhook, f replay
 	case wrong != nil:
 		return wrong
 	}
-	view.Fields = f.fields(e)
-	for _, r := range []struct {
-		label string
-		back  time.Duration
-	}{{"Last hour", time.Hour}, {"Last 24 hours", 24 * time.Hour}, {"Last 7 days", 7 * 24 * time.Hour}} {
-		one := replayForm{since: s.now().UTC().Add(-r.back).Format(inputMoment), status: f.status, event: f.event}
-		view.Ranges = append(view.Ranges, dashboard.Tab{Label: r.label, Path: view.Here + "?" + one.values().Encode()})
+	view.Fields = f.fields(e, now)
+	for _, r := range []struct{ label, since string }{{"Last hour", "1 hour ago"}, {"Last 24 hours", "24 hours ago"}, {"Last 7 days", "7 days ago"}} {
+		one := replayForm{since: r.since, status: f.status, event: f.event}
+		view.Ranges = append(view.Ranges, dashboard.Tab{Label: r.label, Path: replayLink(w.ID, one), Current: f.since == r.since && f.until == ""})
 	}
 	before, err := cursor(c.Query("cursor"))
 	if err != nil {
@@ -173,7 +187,7 @@ func (s *Server) showReplay(c *fiber.Ctx, who caller, w models.Webhook, f replay
 		return err
 	}
 	for _, j := range jobs {
-		view.Jobs = append(view.Jobs, jobItem(j, w.RateLimit, s.now()))
+		view.Jobs = append(view.Jobs, withChoice(jobItem(j, w.RateLimit, now), j, now))
 	}
 	older := ""
 	if len(jobs) == jobsShown {
@@ -184,10 +198,10 @@ func (s *Server) showReplay(c *fiber.Ctx, who caller, w models.Webhook, f replay
 }
 
 // fields are the inputs of the form, with what is wrong beside one of them.
-func (f replayForm) fields(wrong *Error) []dashboard.Field {
+func (f replayForm) fields(wrong *Error, now time.Time) []dashboard.Field {
 	fields := []dashboard.Field{
-		{Name: "since", Label: "From (UTC)", Type: "datetime-local", Value: f.since, Required: true},
-		{Name: "until", Label: "Until (UTC)", Type: "datetime-local", Value: f.until, Hint: "Blank: until now."},
+		{Name: "since", Label: "From", Value: spokenAgain(f.since, now), Placeholder: "yesterday 9:30", Required: true, Max: maxSpoken},
+		{Name: "until", Label: "Until", Value: spokenAgain(f.until, now), Placeholder: "now", Max: maxSpoken},
 		{Name: "status", Label: "Which", Type: "select", Options: options(f.status, [2]string{"failed", "Failed"}, [2]string{"succeeded", "Succeeded"}, [2]string{"skipped", "Skipped"},
 			[2]string{"held", "Held"}, [2]string{"any", "All that ended"})},
 		{Name: "event", Label: "Event", Type: "select", Options: typeOptions(f.event)},
@@ -201,21 +215,60 @@ func (f replayForm) fields(wrong *Error) []dashboard.Field {
 }
 
 // countReplay says how much a replay would deliver.
-func (s *Server) countReplay(c *fiber.Ctx, w models.Webhook, f replayForm) (*dashboard.ReplayCount, error) {
-	filter, err := f.filter(s)
+func (s *Server) countReplay(ctx context.Context, w models.Webhook, f replayForm, now time.Time) (*dashboard.ReplayCount, error) {
+	filter, err := f.filter(s, now)
 	if err != nil {
 		return nil, err
 	}
-	n, err := s.store.CountJob(c.UserContext(), w.ID, models.Replay, filter)
+	n, err := s.store.CountJob(ctx, w.ID, models.Replay, filter)
 	if err != nil {
 		return nil, err
 	}
-	count := &dashboard.ReplayCount{N: plural(n.N, "delivery", "deliveries"), None: n.N == 0, TooMany: n.N > models.MaxJob, Oldest: dashboard.NewWhen(n.Oldest, s.now()),
-		Newest: dashboard.NewWhen(n.Newest, s.now()), Estimate: paceText(n.N, w.RateLimit)}
-	for name, values := range f.values() {
+	count := &dashboard.ReplayCount{N: plural(n.N, "delivery", "deliveries"), None: n.N == 0, TooMany: n.N > models.MaxJob, Oldest: dashboard.NewWhen(n.Oldest, now),
+		Newest: dashboard.NewWhen(n.Newest, now), What: choiceText(filter, now), Estimate: paceText(n.N, w.RateLimit)}
+	for name, values := range f.counted(filter, now).values() {
 		count.Hidden = append(count.Hidden, dashboard.Choice{Label: name, Value: values[0]})
 	}
 	return count, nil
+}
+
+// withChoice adds to a job which deliveries it took, and where they lead.
+func withChoice(item dashboard.WebhookJob, j models.Job, now time.Time) dashboard.WebhookJob {
+	if j.Kind == models.Replay {
+		item.What, item.Again = choiceText(j.Filter, now), replayLink(j.WebhookID, formOfChoice(j.Filter))
+	}
+	if j.Failed > 0 {
+		item.Failures = webhookPath(j.WebhookID) + "/deliveries?status=failed"
+	}
+	return item
+}
+
+// formOfChoice is the form that chooses the same again.
+func formOfChoice(f models.JobFilter) replayForm {
+	form := replayForm{since: exactly(f.From), until: exactly(f.To), status: "any", event: strings.Join(f.Types, ",")}
+	if len(f.States) > 0 {
+		form.status = statusOf(f.States[0], 0)
+	}
+	return form
+}
+
+// choiceText says in words which deliveries a replay takes.
+func choiceText(f models.JobFilter, now time.Time) string {
+	what := "All deliveries that ended"
+	if len(f.States) > 0 {
+		what = capital(statusOf(f.States[0], 0), "") + " deliveries"
+	}
+	switch n := len(f.Types); {
+	case n > 3:
+		what += fmt.Sprintf(" of %d types of events", n)
+	case n > 0:
+		what += " of " + strings.Join(f.Types, ", ")
+	}
+	what += " from " + spokenText(f.From, now)
+	if !f.To.IsZero() {
+		what += " to " + spokenText(f.To, now)
+	}
+	return what
 }
 
 func (s *Server) submitReplay(c *fiber.Ctx, who caller) error {
@@ -224,7 +277,7 @@ func (s *Server) submitReplay(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	f := readReplay(c.FormValue)
-	filter, err := f.filter(s)
+	filter, err := f.filter(s, s.now().In(zoneOf(c)))
 	if err == nil {
 		_, err = s.replay(c.UserContext(), w, filter)
 	}
@@ -257,17 +310,28 @@ func (s *Server) submitCatchUp(c *fiber.Ctx, who caller) error {
 }
 
 func (s *Server) submitJobCancel(c *fiber.Ctx, who caller) error {
-	id, err := pathID(c, "id")
+	w, err := s.webhookOf(c, who)
 	if err != nil {
 		return err
 	}
-	job, err := pathID(c, "job")
+	id, err := pathID(c, "job")
 	if err != nil {
 		return err
 	}
-	if _, err := s.store.CancelJob(c.UserContext(), who.Business, job); err != nil {
+	j, err := s.store.JobByID(c.UserContext(), who.Business, id)
+	if err == nil && j.WebhookID != w.ID {
+		err = fmt.Errorf("job %d of webhook %d: %w", id, w.ID, models.ErrNotFound)
+	}
+	if err == nil {
+		j, err = s.store.CancelJob(c.UserContext(), who.Business, id)
+	}
+	if err != nil {
 		return err
 	}
 	s.refresh(c.UserContext())
-	return back(c, webhookPath(id), "cancelled")
+	done := "cancelled"
+	if j.State != models.JobCancelled {
+		done = "job-over"
+	}
+	return back(c, webhookPath(w.ID), done)
 }

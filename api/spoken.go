@@ -26,6 +26,17 @@ func zoneOf(c *fiber.Ctx) *time.Location {
 	return zone
 }
 
+// zoneText names the zone of now to whoever it is that of.
+func zoneText(now time.Time) string {
+	if now.Location() == time.UTC {
+		return "UTC"
+	}
+	return "your time zone, " + now.Location().String()
+}
+
+// maxSpoken is longer than anything that spokenMoment understands, in characters.
+const maxSpoken = 64
+
 // spokenHint says which moments people may write.
 const spokenHint = "14:00, yesterday 9:30, monday, 3 hours ago, 21 Nov or 2026-11-21 14:00"
 
@@ -127,4 +138,13 @@ func spokenText(at, now time.Time) string {
 		layout = "2 Jan 2006 15:04"
 	}
 	return at.Format(layout)
+}
+
+// spokenAgain writes what a link says in the words of its viewer. What is no whole minute, or was written by a person, stays.
+func spokenAgain(text string, now time.Time) string {
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || !at.Equal(at.Truncate(time.Minute)) {
+		return text
+	}
+	return spokenText(at, now)
 }

@@ -73,6 +73,8 @@ type WebhookJob struct {
 	// Note says when it will be over, or why it ended.
 	Note    string
 	Started When
+	// What says which deliveries it took, Again leads to choosing the same, and Failures to those that failed; each may be empty.
+	What, Again, Failures string
 }
 
 // Held is how much is kept for a webhook.
@@ -139,8 +141,10 @@ type WebhookReplay struct {
 	// Count is what the fields choose; nil: nobody asked yet.
 	Count *ReplayCount
 	Error string // that concerns no single field
-	Jobs  []WebhookJob
-	Pager Pager
+	// Hint says how moments are written, Zone in which time zone.
+	Hint, Zone string
+	Jobs       []WebhookJob
+	Pager      Pager
 }
 
 // ReplayCount is how much a replay would deliver.
@@ -148,6 +152,7 @@ type ReplayCount struct {
 	N              string // in words
 	None, TooMany  bool
 	Oldest, Newest When
+	What           string // which deliveries, in words
 	Estimate       string
 	// Hidden are the fields as they were counted.
 	Hidden []Choice
