@@ -17,6 +17,7 @@ const missing = browsertest.Missing
 type stop struct {
 	name, path, do, ready string
 	refused               bool
+	wrong                 string
 }
 
 // browser starts a browser. Whatever the pages of its first tab complain about fails the test.
@@ -36,7 +37,7 @@ func (b *bundle) enter(ctx context.Context, base string) {
 func visit(t *testing.T, ctx context.Context, base string, stops ...stop) {
 	t.Helper()
 	for _, s := range stops {
-		browsertest.Visit(t, ctx, base, browsertest.Stop{Name: s.name, Path: s.path, Do: s.do, Ready: s.ready, Refused: s.refused})
+		browsertest.Visit(t, ctx, base, browsertest.Stop{Name: s.name, Path: s.path, Do: s.do, Ready: s.ready, Refused: s.refused, Wrong: s.wrong})
 	}
 }
 

@@ -39,6 +39,8 @@ type Stop struct {
 	Do, Ready string
 	// Refused says that a form comes back, with a status that browsers complain about.
 	Refused bool
+	// Wrong is a script that lists what else is wrong; empty: nothing else is asked.
+	Wrong string
 }
 
 // Visit looks at pages of the server at base, each in a tab of its own, on a desk and on a phone, from left to right and
@@ -62,6 +64,9 @@ func Visit(t *testing.T, ctx context.Context, base string, stops ...Stop) {
 			for _, g := range Glances {
 				Turn(t, tab, g)
 				Check(t, tab, s.Name+"-"+g.String())
+				if s.Wrong != "" {
+					assert.Empty(t, found(t, tab, s.Wrong), "%s-%s", s.Name, g)
+				}
 			}
 			for _, c := range complaints() {
 				require.True(t, s.Refused && strings.Contains(c, "responded with a status of 4"), "the browser complained: %s", c)
