@@ -4,7 +4,7 @@ FUZZTIME ?= 30s
 COMPOSE  := docker compose -f deploy/compose.yaml
 GATEWAY  := go run ./cmd/wabagate
 
-.PHONY: help run test lint fuzz bench chaos build migrate compose/up compose/down clean
+.PHONY: help run test lint fuzz bench chaos screenshots build migrate compose/up compose/down clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ bench: ## measure the whole path beside its own limits
 chaos: ## break stores, processes, receivers and clocks under traffic, and print the fault matrix (CHAOS=-quick: a minute of it)
 	@go build -o bin/chaos ./cmd/chaos
 	@bin/chaos $(CHAOS)
+
+screenshots: ## the pictures of the README, from simulated data
+	@go build -o bin/testenv ./cmd/testenv
+	@WABAGATE_SCREENSHOTS=$(CURDIR)/api/dashboard/screenshots bin/testenv -install -- go test -count=1 -run '^TestScreenshots$$' ./cmd/wabagate
 
 build: ## bin/wabagate, static
 	CGO_ENABLED=0 go build -trimpath -o bin/wabagate ./cmd/wabagate

@@ -52,6 +52,7 @@ type traveller struct {
 	t    *testing.T
 	tab  context.Context
 	base string
+	way  browsertest.Glance
 	name string
 	seen int
 }
@@ -83,7 +84,7 @@ func arriveAs(t *testing.T, base, name string, way browsertest.Glance, email, pa
 	t.Helper()
 	b, err := chromium()
 	require.NoError(t, err)
-	v := &traveller{t: t, tab: b.Window(t, refused...), base: base, name: name + "-" + way.String()}
+	v := &traveller{t: t, tab: b.Window(t, refused...), base: base, way: way, name: name + "-" + way.String()}
 	browsertest.SetCookie(t, v.tab, base, "dir", way.Direction)
 	browsertest.SetCookie(t, v.tab, base, "theme", way.Theme)
 	v.do(chromedp.EmulateViewport(way.Width, 900), chromedp.Navigate(base+"/"), chromedp.WaitVisible(`.gate`))
