@@ -21,6 +21,9 @@ import (
 
 func (s *Server) pageWebhookNew(c *fiber.Ctx, who caller) error {
 	in := webhookForm{FormValues: dashboard.FormValues{URL: strings.Clone(c.Query("url")), Dialect: dialect.Default, SecretMode: secretGenerate}, events: []string{event.MessageReceived}}
+	if in.URL == localReceiver {
+		in.Name = "My receiver" // the guide leads here: one thing less to think of
+	}
 	return s.showForm(c, who, models.Webhook{}, in, nil)
 }
 

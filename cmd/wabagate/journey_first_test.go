@@ -34,10 +34,10 @@ func TestJourneyFirstRun(t *testing.T) {
 		v.follow(`.guide a[href^="/webhooks/new"]`, `input[name=url]`)
 		v.write(`input[name=name]`, "متجر الرياض")
 		v.write(`input[name=url]`, own.URL+"/hook")
-		v.follow(`form.wide button.primary`, `#fresh-secret`)
+		v.follow(`.head button[form=webhook]`, `#fresh-secret`)
 		secret := v.text(`#fresh-secret`)
 
-		v.menu("/", `.guide > li:nth-child(3).now`)
+		v.follow(`.banner a[href="/guide"]`, `.guide > li:nth-child(3).now`)
 		v.says(`.guide`, "متجر الرياض")
 		v.do(chromedp.Click(`#simulate`), chromedp.WaitVisible(`.guide > li:nth-child(4).done`))
 		v.says(`.guide`, "Everything works.")
