@@ -28,7 +28,17 @@ type Glance struct {
 func (g Glance) String() string { return fmt.Sprintf("%d-%s-%s", g.Width, g.Direction, g.Theme) }
 
 // Glances are both widths in both directions, and both themes at both widths.
-var Glances = []Glance{{1280, "ltr", "light"}, {1280, "rtl", "dark"}, {390, "ltr", "dark"}, {390, "rtl", "light"}}
+var Glances = []Glance{{1280, "ltr", "light"}, {390, "rtl", "light"}, {1280, "rtl", "dark"}, {390, "ltr", "dark"}}
+
+// glancesAt are the ways to look at the page of a place in a visit: both widths in opposite directions, light at one page and
+// dark at the next. WABAGATE_TEST_GLANCES=all makes it all of them, in twice the time.
+func glancesAt(place int) []Glance {
+	if os.Getenv("WABAGATE_TEST_GLANCES") == "all" {
+		return Glances
+	}
+	first := place % 2 * 2
+	return Glances[first : first+2]
+}
 
 // Stop is a page that a visit looks at.
 type Stop struct {
@@ -48,7 +58,7 @@ type Stop struct {
 // axe may find nothing serious. Whose pages they are is said before, by a login.
 func Visit(t *testing.T, ctx context.Context, base string, stops ...Stop) {
 	t.Helper()
-	for _, s := range stops {
+	for i, s := range stops {
 		t.Run(s.Name, func(t *testing.T) {
 			tab, cancel := chromedp.NewContext(ctx)
 			defer cancel()
@@ -61,7 +71,7 @@ func Visit(t *testing.T, ctx context.Context, base string, stops ...Stop) {
 			if s.Ready != "" {
 				Do(t, tab, chromedp.WaitVisible(s.Ready))
 			}
-			for _, g := range Glances {
+			for _, g := range glancesAt(i) {
 				Turn(t, tab, g)
 				Check(t, tab, s.Name+"-"+g.String())
 				if s.Wrong != "" {
