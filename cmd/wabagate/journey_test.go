@@ -159,14 +159,6 @@ func (v *traveller) text(selector string) string {
 	return browsertest.Text(v.t, v.tab, selector)
 }
 
-// path is where one is.
-func (v *traveller) path() string {
-	v.t.Helper()
-	got, err := chromedp.Run(v.tab, chromedp.Evaluate[string](`location.pathname + location.search`))
-	require.NoError(v.t, err)
-	return got
-}
-
 // holds answers what a script says.
 func (v *traveller) holds(script string) bool {
 	v.t.Helper()
