@@ -4,7 +4,7 @@ FUZZTIME ?= 30s
 COMPOSE  := docker compose -f deploy/compose.yaml
 GATEWAY  := go run ./cmd/wabagate
 
-.PHONY: help run test lint fuzz bench chaos screenshots build migrate compose/up compose/down clean
+.PHONY: help run test race lint fuzz bench chaos screenshots build migrate compose/up compose/down clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z\/]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,7 +15,11 @@ run: ## the whole gateway in one process, with a demo business; needs nothing bu
 # testenv is built rather than run with "go run", which would swallow its signals and its exit code.
 test: ## every test, against real Postgres, Redis and a browser (started, or installed, as needed)
 	@go build -o bin/testenv ./cmd/testenv
-	@bin/testenv -install -- go test -race -timeout 15m ./...
+	@bin/testenv -install -- go test -timeout 15m ./...
+
+race: ## the same with the race detector, which takes twice the time
+	@go build -o bin/testenv ./cmd/testenv
+	@bin/testenv -install -- go test -race -timeout 30m ./...
 
 lint: ## gofmt, go vet and staticcheck
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "needs gofmt:"; echo "$$unformatted"; exit 1; }

@@ -123,7 +123,7 @@ func TestBroadcastKilled(t *testing.T) {
 	p.subscribe(made, map[string]any{"name": "CRM", "url": r.URL, "events": []string{"broadcast.*"}})
 
 	var draft struct{ ID int64 }
-	p.call(made, http.MethodPost, "/api/client/broadcasts", fmt.Sprintf(springBroadcast, made.NumberID, 1000), http.StatusCreated, &draft)
+	p.call(made, http.MethodPost, "/api/client/broadcasts", fmt.Sprintf(springBroadcast, made.NumberID, rate), http.StatusCreated, &draft)
 	one := fmt.Sprintf("/api/client/broadcasts/%d", draft.ID)
 	began := time.Now()
 	require.Equal(t, uploaded{Added: int64(n)}, upload(t, p.url()+one+"/recipients", made.APIKey, recipientsOf(n)))
