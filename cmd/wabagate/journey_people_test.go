@@ -76,7 +76,7 @@ func TestJourneyLostMessage(t *testing.T) {
 		v.menu("/messages", `input[name=q]`)
 		v.write(`input[name=q]`, "+1 555 017-7009")
 		v.follow(`form.search button.primary`, `td a[href^="/deliveries/"]`)
-		require.True(t, v.holds(`document.querySelectorAll("tbody tr").length === 1`), "only what is about the phone")
+		v.until(`document.querySelectorAll("tbody tr").length === 1`, "only what is about the phone is listed")
 		v.follow(`td a[href^="/deliveries/"]`, `.head .badge.failed`)
 		v.says(`#main`, "the inbox is full")
 		v.follow(`#main a[href^="/events/"]`, `section[aria-labelledby=deliveries] td a`)

@@ -170,14 +170,19 @@ func (v *traveller) holds(script string) bool {
 // says waits until an element's text holds some words, on whatever page one is by then.
 func (v *traveller) says(selector, words string) {
 	v.t.Helper()
-	script := fmt.Sprintf(`[...document.querySelectorAll(%q)].some((e) => e.textContent.includes(%q))`, selector, words)
+	v.until(fmt.Sprintf(`[...document.querySelectorAll(%q)].some((e) => e.textContent.includes(%q))`, selector, words), selector+" says "+words)
+}
+
+// until waits until a script answers true, on whatever page one is by then.
+func (v *traveller) until(script, what string) {
+	v.t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		said, err := chromedp.Run(v.tab, chromedp.Evaluate[bool](script)) // fails while one page gives way to another
-		if err == nil && said {
+		holds, err := chromedp.Run(v.tab, chromedp.Evaluate[bool](script)) // fails while one page gives way to another
+		if err == nil && holds {
 			return
 		}
 		if time.Now().After(deadline) {
-			require.FailNow(v.t, "never said", "%s never says %q (%v); the page: %.2000s", selector, words, err, v.text("#main"))
+			require.FailNow(v.t, "never so", "%s (%v); the page: %.2000s", what, err, v.text("#main"))
 		}
 	}
 }
