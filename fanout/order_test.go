@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -169,23 +170,9 @@ func testOrder(t *testing.T, open func() *models.Store, patience time.Duration, 
 	rng := rand.New(rand.NewPCG(3, 4))
 	var arrivals []arrival
 	taken := map[string]bool{}
-	sulking := map[string]int{}
+	type place struct{ conversation, sequence int64 }
+	sulking := map[place]int{}
 	receiver := fanouttest.NewReceiver(t, func(w http.ResponseWriter, _ *http.Request, d fanouttest.Delivery) {
-		mu.Lock()
-		dice, pause := rng.IntN(100), time.Duration(rng.IntN(4))*time.Millisecond
-		if _, known := sulking[d.ID()]; sulks && !known && rng.IntN(20) == 0 {
-			sulking[d.ID()] = 3
-		}
-		sulk := sulking[d.ID()] > 0
-		if sulk {
-			sulking[d.ID()]--
-		}
-		mu.Unlock()
-		time.Sleep(pause)
-		if dice < 8 || sulk {
-			w.WriteHeader(http.StatusInternalServerError)
-			return
-		}
 		var body struct {
 			Data struct {
 				Sequence     int64 `json:"sequence"`
@@ -196,6 +183,23 @@ func testOrder(t *testing.T, open func() *models.Store, patience time.Duration, 
 		}
 		if err := json.Unmarshal(d.Body, &body); err != nil {
 			t.Error(err)
+		}
+		at := place{body.Data.Conversation.ID, body.Data.Sequence}
+		mu.Lock()
+		dice, pause := rng.IntN(100), time.Duration(rng.IntN(4))*time.Millisecond
+		if _, known := sulking[at]; sulks && !known && rng.IntN(20) == 0 {
+			// The one behind it too, and for less long: what stepped aside does not come in its order.
+			sulking[at], sulking[place{at.conversation, at.sequence + 1}] = 9, 4
+		}
+		sulk := sulking[at] > 0
+		if sulk {
+			sulking[at]--
+		}
+		mu.Unlock()
+		time.Sleep(pause)
+		if dice < 8 || sulk {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
 		}
 		a := arrival{body.Data.Conversation.ID, body.Data.Sequence, map[int64]bool{}}
 		for text := range strings.SplitSeq(d.Header.Get(SkippedHeader), ",") {
@@ -218,25 +222,7 @@ func testOrder(t *testing.T, open func() *models.Store, patience time.Duration, 
 
 	store := open()
 	t.Cleanup(func() { _ = store.Close() })
-	business, err := store.CreateBusiness(t.Context(), "Bakery")
-	require.NoError(t, err)
-	app, err := store.CreateApp(t.Context(), models.App{Name: "a", BusinessID: &business.ID, VerifyToken: "t", Secrets: []models.Secret{"s"}})
-	require.NoError(t, err)
-	_, err = store.CreateNumber(t.Context(), models.Number{BusinessID: business.ID, PhoneNumberID: "600", WABAID: "500", Display: "15550100200"})
-	require.NoError(t, err)
-	schedule := make([]time.Duration, 30)
-	for i := range schedule {
-		schedule[i] = 100 * time.Millisecond
-	}
-	_, err = store.CreateWebhook(t.Context(), models.Webhook{BusinessID: business.ID, Name: "w", URL: receiver.URL, Events: []string{"message.received"}, Dialect: "wabagate", Active: true,
-		Ordering: models.OrderConversation, RetrySchedule: schedule})
-	require.NoError(t, err)
-	log := slog.New(slog.DiscardHandler)
-	directory, err := models.NewDirectory(t.Context(), store, log)
-	require.NoError(t, err)
-	translator := NewTranslator(NewRecorder(store, directory, NewSubscriptions(directory.Routes, log), discard{}, nil, log, NewMetrics(prometheus.NewRegistry()), nil), log)
-	t.Cleanup(translator.Close)
-
+	say := orderedWebhook(t, store, receiver.URL)
 	mini := miniredis.RunT(t)
 	c := &crew{t: t, open: open, redis: redis.NewClient(&redis.Options{Addr: mini.Addr()}), patience: patience}
 	t.Cleanup(func() { _ = c.redis.Close() })
@@ -253,18 +239,7 @@ func testOrder(t *testing.T, open func() *models.Store, patience time.Duration, 
 		wg.Go(func() {
 			for i := writer; i < each; i += 2 {
 				for from := 0; from < conversations; from += 4 {
-					cs := make([]models.Callback, 4)
-					for n := range cs {
-						cs[n] = models.Callback{AppID: app.ID, ReceivedAt: time.Now().UTC(), Body: envelope(messages("600",
-							fmt.Sprintf(`"contacts":[{"wa_id":"49%d"}],"messages":[{"from":"49%d","id":"wamid.%d.%d","timestamp":"1793491200","type":"text","text":{"body":"x"}}]`, 30000+from+n, 30000+from+n, from+n, i)))}
-					}
-					w := store.NewCallbackGroup(cs)
-					if err := store.Accept(t.Context(), w, cs); err != nil {
-						t.Error(err)
-					}
-					if err := translator.Translate(t.Context(), w); err != nil {
-						t.Error(err)
-					}
+					say(i, from, from+1, from+2, from+3)
 				}
 			}
 		})
@@ -287,18 +262,18 @@ func testOrder(t *testing.T, open func() *models.Store, patience time.Duration, 
 		if gone[a.sequence] {
 			delete(gone, a.sequence)
 			asides++
-			continue
-		}
-		for s := last[a.conversation] + 1; s < a.sequence; s++ {
-			// conversation.created and contact.created have numbers too and are not subscribed.
-			if subscribed(arrivals, a.conversation, s) {
-				gone[s] = true
+		} else {
+			require.Greater(t, a.sequence, last[a.conversation], "conversation %d", a.conversation)
+			for s := last[a.conversation] + 1; s < a.sequence; s++ {
+				// conversation.created and contact.created have numbers too and are not subscribed.
+				if subscribed(arrivals, a.conversation, s) {
+					gone[s] = true
+				}
 			}
+			last[a.conversation] = a.sequence
 		}
-		require.Greater(t, a.sequence, last[a.conversation], "conversation %d", a.conversation)
-		last[a.conversation] = a.sequence
 		for s := range gone {
-			require.True(t, a.skipped[s], "conversation %d: %d came before %d, which is not marked as having stepped aside", a.conversation, a.sequence, s)
+			require.True(t, s > a.sequence || a.skipped[s], "conversation %d: %d came before %d, which is not marked as having stepped aside", a.conversation, a.sequence, s)
 		}
 	}
 	if sulks {
@@ -307,6 +282,89 @@ func testOrder(t *testing.T, open func() *models.Store, patience time.Duration, 
 		require.Zero(t, asides, "none stepped aside: nothing failed for long")
 	}
 	t.Logf("%d deliveries of %d conversations, %d stepped aside", len(arrivals), conversations, asides)
+}
+
+// orderedWebhook keeps a business with a webhook that wants every message in order and is tried again every 100 ms; say
+// lets customers say something to it at once, in round i.
+func orderedWebhook(t *testing.T, store *models.Store, url string) (say func(i int, customers ...int)) {
+	business, err := store.CreateBusiness(t.Context(), "Bakery")
+	require.NoError(t, err)
+	app, err := store.CreateApp(t.Context(), models.App{Name: "a", BusinessID: &business.ID, VerifyToken: "t", Secrets: []models.Secret{"s"}})
+	require.NoError(t, err)
+	_, err = store.CreateNumber(t.Context(), models.Number{BusinessID: business.ID, PhoneNumberID: "600", WABAID: "500", Display: "15550100200"})
+	require.NoError(t, err)
+	_, err = store.CreateWebhook(t.Context(), models.Webhook{BusinessID: business.ID, Name: "w", URL: url, Events: []string{"message.received"}, Dialect: "wabagate", Active: true,
+		Ordering: models.OrderConversation, RetrySchedule: slices.Repeat([]time.Duration{100 * time.Millisecond}, 30)})
+	require.NoError(t, err)
+	log := slog.New(slog.DiscardHandler)
+	directory, err := models.NewDirectory(t.Context(), store, log)
+	require.NoError(t, err)
+	translator := NewTranslator(NewRecorder(store, directory, NewSubscriptions(directory.Routes, log), discard{}, nil, log, NewMetrics(prometheus.NewRegistry()), nil), log)
+	t.Cleanup(translator.Close)
+	return func(i int, customers ...int) {
+		cs := make([]models.Callback, len(customers))
+		for n, from := range customers {
+			cs[n] = models.Callback{AppID: app.ID, ReceivedAt: time.Now().UTC(), Body: envelope(messages("600",
+				fmt.Sprintf(`"contacts":[{"wa_id":"49%d"}],"messages":[{"from":"49%d","id":"wamid.%d.%d.%d","timestamp":"1793491200","type":"text","text":{"body":"x"}}]`, 30000+from, 30000+from, from, i, n)))}
+		}
+		w := store.NewCallbackGroup(cs)
+		if err := store.Accept(t.Context(), w, cs); err != nil {
+			t.Error(err)
+		}
+		if err := translator.Translate(t.Context(), w); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What stepped aside may come due while the events behind it are still being delivered; its retry is not lost then.
+func TestARetryComesDueDuringTheTurn(t *testing.T) {
+	var mu sync.Mutex
+	var came []string
+	receiver := fanouttest.NewReceiver(t, func(w http.ResponseWriter, _ *http.Request, d fanouttest.Delivery) {
+		mu.Lock()
+		came = append(came, d.ID())
+		n := len(came)
+		mu.Unlock()
+		switch n {
+		case 1:
+			w.WriteHeader(http.StatusInternalServerError)
+		case 2:
+			time.Sleep(time.Second)
+		}
+	})
+	store := modelstest.SQLite(t)
+	say := orderedWebhook(t, store, receiver.URL)
+	say(0, 7, 7, 7)
+	c := &crew{t: t, shared: store, redis: redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()}), patience: time.Millisecond}
+	t.Cleanup(func() { _ = c.redis.Close() })
+	attempt := c.hire().courier.Attempt
+	due := func() []models.Work {
+		works, err := store.Unfinished(t.Context(), time.Now(), 0, 10)
+		require.NoError(t, err)
+		return slices.DeleteFunc(works, func(w models.Work) bool { return w.Kind != models.Deliver })
+	}
+	turn := due()[0]
+	c.bound.Go(func() {
+		if err := attempt(context.Background(), turn, true, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(c.bound.Wait)
+	var retry models.Work
+	require.Eventually(t, func() bool {
+		for _, w := range due() {
+			if w.ID != turn.ID {
+				retry = w
+			}
+		}
+		return retry.ID != 0
+	}, time.Second, 10*time.Millisecond, "the retry comes due while the second event is under way")
+	require.NoError(t, attempt(t.Context(), retry, true, nil))
+	mu.Lock()
+	defer mu.Unlock()
+	require.Len(t, came, 3)
+	require.Equal(t, came[0], came[2], "the retry is made, though the turn is not over")
 }
 
 func subscribed(all []arrival, conversation, sequence int64) bool {

@@ -163,7 +163,7 @@ func (r *round) make(ctx context.Context, run []models.Due) {
 		return
 	}
 	for _, d := range run {
-		a, ok := r.attempt(ctx, d, nil)
+		a, ok := r.attempt(ctx, d, passed(d.Lane.Aside, d.Event.Sequence))
 		if !ok {
 			return
 		}
@@ -175,45 +175,54 @@ func (r *round) make(ctx context.Context, run []models.Due) {
 	}
 }
 
-// turn makes the deliveries of a lane whose turn it is, in sequence, until one fails and holds up the rest.
+// turn makes the deliveries of a lane whose turn it is, in sequence, until one fails and holds up the rest. What steps
+// aside is settled with the attempt that failed: kept apart, its retry could come due while the lane still counts it in.
 func (r *round) turn(ctx context.Context, run []models.Due) {
-	lane := run[0].Lane
-	t := models.Turn{ConversationID: run[0].Event.ConversationID, Over: true}
+	lane, aside := run[0].Lane, run[0].Lane.Aside
+	var settled []int64 // one of them may have stepped aside for somebody who had this work meanwhile
 	for i, d := range run {
-		since := lane.BlockedSince
-		if i > 0 {
-			since = time.Time{} // it was another event that blocked the lane
-		}
-		a, ok := r.attempt(ctx, d, passed(append(slices.Clone(lane.Aside), t.Aside...), d.Event.Sequence))
+		a, ok := r.attempt(ctx, d, passed(aside, d.Event.Sequence))
 		if !ok {
 			return // the turn is not over; the work comes again
 		}
-		s := step{attempted: &a, exhausted: exhaustionOf(d, a)}
-		if a.again() {
-			if since.IsZero() {
-				since = a.attempt.StartedAt
-			}
-			if !stepsAside(since, a.update.DueAt, r.c.patience, !a.probe) {
-				t.Over, t.Again, t.BlockedSince = false, a.next[0].ID, since
-				for _, behind := range run[i+1:] {
-					t.Back = append(t.Back, behind.Event.ID)
-				}
-				s.turn = &t
-				r.results <- s
-				return
-			}
-			t.Aside = append(t.Aside, d.Event.Sequence)
+		since, seq := lane.BlockedSince, d.Event.Sequence
+		if i > 0 || since.IsZero() {
+			since = a.attempt.StartedAt // before, it was another event that blocked the lane
 		}
-		if i == len(run)-1 {
+		t := models.Turn{ConversationID: run[0].Event.ConversationID, Over: i == len(run)-1}
+		switch {
+		case !a.again():
+			settled = append(settled, seq)
+		case slices.Contains(aside, seq), stepsAside(since, a.update.DueAt, r.c.patience, !a.probe):
+			t.Aside, aside = []int64{seq}, append(slices.Clone(aside), seq)
+		default:
+			t.Over, t.Again, t.BlockedSince = false, a.next[0].ID, since
+			for _, behind := range run[i+1:] {
+				t.Back = append(t.Back, behind.Event.ID)
+			}
+		}
+		s := step{attempted: &a, exhausted: exhaustionOf(d, a)}
+		if t.Over || t.Again != 0 {
+			t.Rejoined = settled
+		}
+		if t.Over || t.Again != 0 || t.Aside != nil {
 			s.turn = &t
 		}
 		r.results <- s
+		if t.Again != 0 {
+			return
+		}
 	}
 }
 
 // passed are the events that stepped aside before the one with the sequence.
-func passed(aside []int64, sequence int64) []int64 {
-	return slices.DeleteFunc(aside, func(s int64) bool { return s >= sequence })
+func passed(aside []int64, sequence int64) (before []int64) {
+	for _, s := range aside {
+		if s < sequence {
+			before = append(before, s)
+		}
+	}
+	return before
 }
 
 func (r *round) attempt(ctx context.Context, d models.Due, passed []int64) (attempted, bool) {
