@@ -50,11 +50,14 @@ func (r *Rates) Begin(webhook int64, perSecond int) (end func(), err error) {
 // more of the turns after it than the limit allows.
 const punctuality = 50 * time.Millisecond
 
-// interval is the time between two turns. It is longer than the rate asks for by what a turn may be late, so that a
-// second holds no more than perSecond of them however late each is.
+// slack is how late a request may start after its turn: taken in time, it still has to get the processor.
+const slack = punctuality + 25*time.Millisecond
+
+// interval is the time between two turns. It is longer than the rate asks for by the slack, so that a second holds no
+// more than perSecond of them however late each is.
 func interval(perSecond int) time.Duration {
 	n := time.Duration(perSecond)
-	return ((time.Second+punctuality)/time.Microsecond + n - 1) / n * time.Microsecond
+	return ((time.Second+slack)/time.Microsecond + n - 1) / n * time.Microsecond
 }
 
 // takeTurn gives out turns that lie an interval apart. KEYS[1] holds when the next is, by the clock of Redis; ARGV are the
