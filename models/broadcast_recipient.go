@@ -74,7 +74,7 @@ func (s *Store) AddRecipients(ctx context.Context, businessID, broadcastID int64
 		for len(rs) > 0 {
 			some := rs[:min(len(rs), recipientsAtOnce)]
 			rs = rs[len(some):]
-			rows, err := newRecipients(tx, p, some)
+			rows, err := s.newRecipients(tx, p, some)
 			if err != nil {
 				return err
 			}
@@ -95,13 +95,19 @@ func (s *Store) AddRecipients(ctx context.Context, businessID, broadcastID int64
 }
 
 // newRecipients are the rows of those who are not there yet. The plan is locked, so nobody else adds any.
-func newRecipients(tx *gorm.DB, p *planRow, rs []Recipient) ([]recipientRow, error) {
+func (s *Store) newRecipients(tx *gorm.DB, p *planRow, rs []Recipient) ([]recipientRow, error) {
 	names := make([]string, len(rs))
 	for i, r := range rs {
 		names[i] = r.name()
 	}
+	table, list, err := s.eachText(names)
+	if err != nil {
+		return nil, err
+	}
+	// Each is looked up by itself: PostgreSQL knows nothing of a broadcast that is just being filled, and would compare all of
+	// it with all of them.
 	var known []string
-	if err := tx.Table("broadcast_recipients").Where("broadcast_id = ? AND name IN ?", p.BroadcastID, names).Pluck("name", &known).Error; err != nil {
+	if err := tx.Raw("SELECT r.name FROM "+table+" JOIN "+s.looked("broadcast_recipients r", "r.broadcast_id = ? AND r.name = q.value"), list, p.BroadcastID).Scan(&known).Error; err != nil {
 		return nil, err
 	}
 	there := make(map[string]bool, len(rs))

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -110,6 +111,15 @@ func (s *Store) each(ids []int64) (table, list string) {
 		return "(SELECT value AS id FROM json_each(?)) AS q", "[" + b.String() + "]"
 	}
 	return "unnest(CAST(CAST(? AS text) AS bigint[])) AS q(id)", "{" + b.String() + "}"
+}
+
+// eachText is each for texts, in a column called value.
+func (s *Store) eachText(texts []string) (table, list string, err error) {
+	encoded, err := json.Marshal(texts)
+	if s.embedded {
+		return "json_each(?) AS q", string(encoded), err
+	}
+	return "json_array_elements_text(CAST(? AS json)) AS q(value)", string(encoded), err
 }
 
 // looked joins a table whose rows are looked up one by one for the rows before it, by a condition that names its leaves.

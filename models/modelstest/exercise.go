@@ -27,7 +27,7 @@ func Exercise(t *testing.T, open func(testing.TB) *models.Store) {
 		{"spellings", testSpellings}, {"link", testLink}, {"pointed at", testPointed}, {"anybody in any order", testAnyOrder}, {"meanwhile", testMeanwhile}, {"rush of merges", testMergeRush},
 		{"threads", testThreads}, {"message rules", testMessageRules}, {"settings", testSettings}, {"digests", testDigests},
 		{"orders", testOrders}, {"orders that are one", testOrdersJoined}, {"broadcasts", testBroadcasts}, {"rush of trade", testTradeRush},
-		{"plans", testPlans}, {"recipients", testRecipients}, {"release", testRelease}, {"lease", testLease}, {"pause", testPause}, {"cancel a broadcast", testCancelBroadcast},
+		{"plans", testPlans}, {"recipients", testRecipients}, {"many recipients", testManyRecipients}, {"release", testRelease}, {"lease", testLease}, {"pause", testPause}, {"cancel a broadcast", testCancelBroadcast},
 		{"recipient reports", testRecipientReports}, {"opt-outs", testOptOuts}, {"rush of releases", testReleaseRush}, {"retention of recipients", testRetentionOfRecipients},
 		{"contacts", testContacts}, {"conversations", testConversations}, {"inbox", testInbox}, {"inbox with a filter", testInboxFiltered}, {"forms", testForms}, {"changes of a contact", testContactChanges}, {"number token", testNumberToken}, {"webhook filter", testWebhookFilter},
 		{"events", testEvents}, {"messages", testMessages}, {"rollback", testRollback}, {"text", testText}, {"times", testTimes},

@@ -302,6 +302,27 @@ func testLease(_ *testing.T, w *world) {
 	w.equal("its time has come", claim(1, time.Minute), []int64{scheduled.BroadcastID})
 }
 
+// testManyRecipients: a thousand more cost the same however many there are already.
+func testManyRecipients(t *testing.T, w *world) {
+	const groups, apart = 25, 5
+	p := w.planned(0)
+	took := make([]time.Duration, groups)
+	for i := range took {
+		rs := make([]models.Recipient, 1000)
+		for j := range rs {
+			rs[j] = models.Recipient{To: fmt.Sprint(15550000001 + 1000*i + j)}
+		}
+		began := time.Now()
+		added, err := w.AddRecipients(w.ctx, w.business, p.BroadcastID, rs)
+		took[i] = time.Since(began)
+		w.ok(err)
+		w.equal("added", added, 1000)
+	}
+	if first, last := slices.Min(took[:apart]), slices.Min(took[groups-apart:]); last > 10*first {
+		t.Errorf("the first thousands took %s, and the last %s", first, last)
+	}
+}
+
 // testPause: what waits for its turn is not taken while the broadcast is paused, and all of it afterwards.
 func testPause(_ *testing.T, w *world) {
 	p := w.started(150, 1)

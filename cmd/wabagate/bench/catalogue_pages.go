@@ -25,6 +25,7 @@ const (
 	pageMessagesFailed     = "messages_failed"
 	pageMessagesPhone      = "messages_phone"
 	pageMessagesWamid      = "messages_wamid"
+	pageLive               = "live"
 	pageEvent              = "event"
 	pageTimeline           = "timeline"
 	pageBroadcasts         = "broadcasts"
@@ -60,6 +61,7 @@ func looking(prefix, stage string, bound float64) []kind {
 		{pageMessagesFailed, "messages, failed"},
 		{pageMessagesPhone, "messages, found by phone"},
 		{pageMessagesWamid, "messages, found by wamid"},
+		{pageLive, "live events"},
 		{pageEvent, "an event"},
 		{pageTimeline, "timeline of a message"},
 		{pageBroadcasts, "broadcasts"},

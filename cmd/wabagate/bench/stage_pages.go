@@ -89,6 +89,7 @@ func (p *past) views(rng *rand.Rand) []view {
 		{pageMessagesFailed, fixed("/messages?status=failed&event=message.report"), delivery},
 		{pageMessagesPhone, func() string { return "/messages?q=" + waID(person()) }, delivery},
 		{pageMessagesWamid, func() string { return "/messages?q=" + c.wamid(random()) }, delivery},
+		{pageLive, fixed("/live"), `href="/events/`},
 		{pageEvent, func() string { return "/events/" + event.Key(c.key(random())).EventID() }, delivery},
 		{pageTimeline, func() string { return "/timeline/" + c.wamid(random()) }, `id="timeline"`},
 		{pageBroadcasts, fixed("/broadcasts"), `href="/broadcasts/1"`},
