@@ -104,10 +104,11 @@ func (s *Store) newRecipients(tx *gorm.DB, p *planRow, rs []Recipient) ([]recipi
 	if err != nil {
 		return nil, err
 	}
-	// Each is looked up by itself: PostgreSQL knows nothing of a broadcast that is just being filled, and would compare all of
-	// it with all of them.
+	// A subquery of one value, because each is looked up by itself then: the database knows nothing yet of a broadcast that is
+	// just being filled, and would compare all of it with all of them.
 	var known []string
-	if err := tx.Raw("SELECT r.name FROM "+table+" JOIN "+s.looked("broadcast_recipients r", "r.broadcast_id = ? AND r.name = q.value"), list, p.BroadcastID).Scan(&known).Error; err != nil {
+	if err := tx.Raw("SELECT q.value FROM "+table+" WHERE (SELECT r.place FROM broadcast_recipients r WHERE r.broadcast_id = ? AND r.name = q.value) IS NOT NULL", list, p.BroadcastID).
+		Scan(&known).Error; err != nil {
 		return nil, err
 	}
 	there := make(map[string]bool, len(rs))
