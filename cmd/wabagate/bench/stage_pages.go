@@ -92,7 +92,7 @@ func (p *past) views(rng *rand.Rand) []view {
 		{pageLive, fixed("/live"), `href="/events/`},
 		{pageEvent, func() string { return "/events/" + event.Key(c.key(random())).EventID() }, delivery},
 		{pageTimeline, func() string { return "/timeline/" + c.wamid(random()) }, `id="timeline"`},
-		{pageBroadcasts, fixed("/broadcasts"), `href="/broadcasts/1"`},
+		{pageBroadcasts, fixed("/broadcasts"), "Spring"},
 		{pageBroadcast, fixed("/broadcasts/1"), "Spring"},
 		{pageUsage, fixed("/usage"), busy.phone},
 		{pageConversations, fixed("/conversations"), `href="/conversations/`},
