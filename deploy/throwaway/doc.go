@@ -3,6 +3,9 @@
 //
 // A Program is any other server, run and ended in the same way: what the stores are there for.
 //
+// A Cluster is several Redis servers that share their keys, a Sentinel several of which one is the master and that have
+// Sentinels to watch them: each server of either can be taken away by itself, and another takes over.
+//
 // A server can be stopped with its data kept (Halt), crashed (Kill) and brought back on the same port (Resume), so
 // that a test can take a store away and give it back while the gateway runs. Stop ends it and removes a temporary
 // directory.

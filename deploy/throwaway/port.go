@@ -18,6 +18,8 @@ const host = "127.0.0.1"
 const (
 	firstPort = 20000
 	lastPort  = 24999
+	// busOffset is how far above its port a node of a Redis Cluster talks to the others, in the same quiet range.
+	busOffset = 5000
 )
 
 func address(port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }

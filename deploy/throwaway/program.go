@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
 	"syscall"
 	"time"
@@ -55,16 +54,6 @@ func (p *Program) URL() string { return "http://" + p.Addr() }
 
 // Name is what errors and the log file call the program.
 func (p *Program) Name() string { return p.name }
-
-// Signal sends sig to the program. One that is down gets nothing, which is no error.
-func (p *Program) Signal(sig os.Signal) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.child == nil {
-		return nil
-	}
-	return p.child.signal(sig)
-}
 
 // Running says whether the program runs: it was not ended, and did not end by itself.
 func (p *Program) Running() bool {

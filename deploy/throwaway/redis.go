@@ -2,6 +2,7 @@ package throwaway
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,9 @@ type RedisOptions struct {
 	// Settings are further lines of redis.conf, values written as they would be there; they win over the ones made
 	// here.
 	Settings map[string]string
+
+	name      string        // of errors and the log file; empty: redis
+	clustered time.Duration // it is a node of a Cluster that gives up another after so long; 0: it is not
 }
 
 // Redis is a running throw-away Redis.
@@ -47,11 +51,12 @@ func StartRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
 	if err := checkPort(o.Port); err != nil {
 		return nil, fmt.Errorf("start redis: %w", err)
 	}
-	dir, temp, err := openDir(o.Dir, "redis", nil)
+	name := cmp.Or(o.name, "redis")
+	dir, temp, err := openDir(o.Dir, name, nil)
 	if err != nil {
 		return nil, err
 	}
-	r := &Redis{server{name: "redis", dir: dir, temp: temp, stop: syscall.SIGTERM}, o.Password}
+	r := &Redis{server{name: name, dir: dir, temp: temp, stop: syscall.SIGTERM}, o.Password}
 	r.ready = r.answer
 	r.command = func(port int) *exec.Cmd {
 		// The configuration goes through standard input: a password on the command line is for everyone to see.
@@ -127,6 +132,11 @@ func (o RedisOptions) config(port int) string {
 	}
 	if o.AOF {
 		settings["appendonly"] = "yes"
+	}
+	if o.clustered > 0 {
+		settings["cluster-enabled"] = "yes"
+		settings["cluster-port"] = strconv.Itoa(port + busOffset)
+		settings["cluster-node-timeout"] = strconv.FormatInt(o.clustered.Milliseconds(), 10)
 	}
 	if o.Password != "" {
 		settings["requirepass"] = quote(o.Password)

@@ -84,6 +84,16 @@ func (s *server) Kill() error {
 	return nil
 }
 
+// Signal sends sig to the server's first process. A server that is down gets nothing, which is no error.
+func (s *server) Signal(sig os.Signal) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.child == nil {
+		return nil
+	}
+	return s.child.signal(sig)
+}
+
 // Resume starts a halted or killed server again, on the same port and directory, and returns once it is ready.
 func (s *server) Resume(ctx context.Context) error {
 	s.mu.Lock()
