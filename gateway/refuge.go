@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -11,7 +12,11 @@ import (
 // refugeKey is a list of groups, oldest first.
 const refugeKey = "wabagate:refuge"
 
-// RedisRefuge keeps groups in a Redis list. How durable that is, is Redis's own setting (appendfsync).
+// replicaWait bounds how long a replica may take to have what was put into the refuge.
+const replicaWait = refugeTimeout / 2
+
+// RedisRefuge keeps groups in a Redis list. How durable that is on one server, is Redis's own setting (appendfsync);
+// where replicas follow it, a second one has a group before it counts as kept.
 type RedisRefuge struct{ redis redis.UniversalClient }
 
 // NewRedisRefuge keeps groups on a Redis that it does not close.
@@ -23,16 +28,54 @@ type Kept struct {
 	raw   string
 }
 
-// Put appends a group.
+// Put appends a group. Redis answers before its replicas know: were nothing else asked, a failover could forget what was
+// answered. After an error the group may be in the list all the same, which does no harm: it can be committed twice.
 func (r *RedisRefuge) Put(ctx context.Context, g Group) error {
 	b, err := json.Marshal(g)
 	if err != nil {
 		return err
 	}
-	if err := r.redis.RPush(ctx, refugeKey, b).Err(); err != nil {
+	if err := r.put(ctx, b); err != nil {
 		return fmt.Errorf("keep callbacks in Redis: %w", err)
 	}
 	return nil
+}
+
+func (r *RedisRefuge) put(ctx context.Context, b []byte) error {
+	server, err := r.server(ctx)
+	if err != nil {
+		return err
+	}
+	conn := server.Conn() // WAIT is about what went through the same connection
+	defer func() { _ = conn.Close() }()
+	var info *redis.StringCmd
+	if _, err := conn.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.RPush(ctx, refugeKey, b)
+		info = p.Info(ctx, "replication")
+		return nil
+	}); err != nil {
+		return err
+	}
+	if strings.Contains(info.Val(), "connected_slaves:0\r\n") {
+		return nil
+	}
+	has, err := conn.Wait(ctx, 1, replicaWait).Result()
+	if err == nil && has == 0 {
+		err = fmt.Errorf("no replica had them within %s", replicaWait)
+	}
+	return err
+}
+
+// server is the one that has the list.
+func (r *RedisRefuge) server(ctx context.Context) (*redis.Client, error) {
+	switch c := r.redis.(type) {
+	case *redis.Client:
+		return c, nil
+	case *redis.ClusterClient:
+		return c.MasterForKey(ctx, refugeKey)
+	default:
+		return nil, fmt.Errorf("no server of a %T is known", c)
+	}
 }
 
 // Peek reads the n oldest groups.
