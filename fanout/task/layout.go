@@ -64,7 +64,7 @@ func (l Layout) queue(name string, w models.Work) string {
 	}
 	by := w.WebhookID
 	if w.Kind == models.TranslateCallbacks {
-		by = w.ID
+		by = w.ID + models.IDTime(w.ID).UnixMilli() // its last digits count within a millisecond: they are mostly the same
 	}
 	return name + "-" + strconv.FormatInt(by%int64(l.Spread)+1, 10)
 }

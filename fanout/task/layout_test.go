@@ -3,6 +3,7 @@ package task_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
@@ -38,6 +39,21 @@ func TestLayout(t *testing.T) {
 	}
 	require.Equal(t, "deliveries-slow-2", task.Layout{Spread: 3}.Slow(deliver(models.Live)))
 	require.Len(t, task.Layout{Spread: 3}.All(), 3*len(task.Layout{}.All()))
+}
+
+// A gateway that is not busy makes a group of callbacks every so many milliseconds: each queue gets some.
+func TestLayoutSpreadsCallbacks(t *testing.T) {
+	at := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	ids := models.NewIDs(1, func() time.Time { return at })
+	counts := map[string]int{}
+	for range 1000 {
+		at = at.Add(3 * time.Millisecond)
+		ids.Next() // of the callback
+		counts[task.Layout{Spread: 4}.Of(models.Work{ID: ids.Next(), Kind: models.TranslateCallbacks})]++
+	}
+	for _, queue := range (task.Layout{Spread: 4}).Queues(task.QueueCallbacks) {
+		require.InDelta(t, 250, counts[queue], 50, "%v", counts)
+	}
 }
 
 func TestTheSlowLaneIsKnown(t *testing.T) {
