@@ -95,8 +95,8 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		return nil, err
 	}
 	a.onStop("redis", a.redis.Close)
-	if err := a.redis.Ping(ctx).Err(); err != nil {
-		return nil, fmt.Errorf("connect to Redis: %w", err)
+	if err := meetRedis(ctx, a.redis); err != nil {
+		return nil, err
 	}
 
 	if a.directory, err = models.NewDirectory(ctx, a.store, log); err != nil {
@@ -241,7 +241,7 @@ func (a *App) redisDialer() (func() (redis.UniversalClient, error), error) {
 		if err != nil {
 			return nil, fmt.Errorf("REDIS_URL %w", err)
 		}
-		return redis.NewUniversalClient(o), nil
+		return newRedis(o), nil
 	}, nil
 }
 

@@ -125,7 +125,7 @@ func settings() []setting {
 			c.DatabaseURL = models.Secret(v)
 			return nil
 		}},
-		{"REDIS_URL", "in-process queue", "Redis 7 or newer: `redis://` or `rediss://user:password@host:6379/0`; several hosts separated by commas are a Cluster; `?master_name=…` makes the hosts Sentinels", func(c *Config, v string) error {
+		{"REDIS_URL", "in-process queue", "Redis 7 or newer: `redis://` or `rediss://user:password@host:6379/0`; several hosts separated by commas, or one with `?cluster=true`, are a Cluster; `?master_name=…` makes the hosts Sentinels, `&sentinel_password=…` is theirs", func(c *Config, v string) error {
 			if _, err := parseRedis(v); err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 )
 
@@ -71,23 +72,35 @@ func TestConfigErrors(t *testing.T) {
 }
 
 func TestRedisAddresses(t *testing.T) {
-	o, err := parseRedis("rediss://user:pw@r.example.com:6380/2")
-	require.NoError(t, err)
-	require.Equal(t, []string{"r.example.com:6380"}, o.Addrs)
-	require.Equal(t, 2, o.DB)
-	require.Equal(t, "pw", o.Password)
-	require.NotNil(t, o.TLSConfig)
-	o, err = parseRedis("redis://:pw@a:1,b:2,c")
-	require.NoError(t, err)
-	require.True(t, o.IsClusterMode)
-	require.Equal(t, []string{"a:1", "b:2", "c:6379"}, o.Addrs)
-	o, err = parseRedis("redis://:pw@s1,s2:7000/1?master_name=main&sentinel_password=sp")
-	require.NoError(t, err)
-	require.Equal(t, "main", o.MasterName)
-	require.Equal(t, "sp", o.SentinelPassword)
-	require.Equal(t, 1, o.DB)
-	require.Contains(t, o.Addrs, "s2:7000")
-	require.False(t, o.IsClusterMode)
+	for address, want := range map[string]redis.UniversalOptions{
+		"redis://localhost":                   {Addrs: []string{"localhost:6379"}},
+		"redis://[::1]/3":                     {Addrs: []string{"[::1]:6379"}, DB: 3},
+		"rediss://user:pw@r.example.com:16/2": {Addrs: []string{"r.example.com:16"}, Username: "user", Password: "pw", DB: 2},
+		"redis://:pw@a:1,b:2,c":               {Addrs: []string{"a:1", "b:2", "c:6379"}, Password: "pw", IsClusterMode: true},
+		"redis://a?cluster=true":              {Addrs: []string{"a:6379"}, IsClusterMode: true},
+		"redis://:pw@s1,s2:7/1?master_name=main&sentinel_password=sp": {Addrs: []string{"s1:26379", "s2:7"}, Password: "pw", DB: 1, MasterName: "main", SentinelPassword: "sp"},
+		"redis://s1?master_name=main":                                 {Addrs: []string{"s1:26379"}, MasterName: "main"},
+	} {
+		o, err := parseRedis(address)
+		require.NoError(t, err, address)
+		require.Equal(t, strings.HasPrefix(address, "rediss"), o.TLSConfig != nil, address)
+		o.TLSConfig = nil
+		want.DialTimeout, want.ReadTimeout, want.WriteTimeout = 3*time.Second, 3*time.Second, 3*time.Second
+		require.Equal(t, &want, o, address)
+	}
+	for address, want := range map[string]string{
+		"a:6379":                                "is not a Redis address",
+		"http://a":                              "is not a Redis address",
+		"redis://a,b/1":                         "only database 0",
+		"redis://a,b?cluster=false":             "several hosts",
+		"redis://a?cluster=perhaps":             "true or false",
+		"redis://a?cluster=true&master_name=m":  "needs none",
+		"redis://:hunter2@a?no_such_setting=on": "is not a Redis address",
+	} {
+		_, err := parseRedis(address)
+		require.ErrorContains(t, err, want, address)
+		require.NotContains(t, err.Error(), "hunter2")
+	}
 }
 
 // The README's table says what the program does.

@@ -72,13 +72,19 @@ func (c *tally) requireAll(t *testing.T, u *upstream, limit time.Duration) (doub
 // realStores starts a Postgres and a Redis of the test's own, which it may stop and flush.
 func realStores(t *testing.T) (*throwaway.Postgres, *throwaway.Redis, []string) {
 	t.Helper()
-	pg, err := throwaway.StartPostgres(t.Context(), throwaway.PostgresOptions{Durable: true})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = pg.Stop() })
+	pg := startPostgres(t)
 	rd, err := throwaway.StartRedis(t.Context(), throwaway.RedisOptions{AOF: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = rd.Stop() })
 	return pg, rd, []string{"DATABASE_URL=" + pg.URL(), "REDIS_URL=" + rd.URL()}
+}
+
+func startPostgres(t *testing.T) *throwaway.Postgres {
+	t.Helper()
+	pg, err := throwaway.StartPostgres(t.Context(), throwaway.PostgresOptions{Durable: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = pg.Stop() })
+	return pg
 }
 
 // faultSetup runs the program with one webhook that counts.

@@ -34,6 +34,16 @@ var stores = map[string]func(t *testing.T) Config{
 	},
 }
 
+// everyRedis are the stores, and those of which Redis is several servers.
+var everyRedis = map[string]func(t *testing.T) Config{
+	"embedded":           stores["embedded"],
+	"postgres and redis": stores["postgres and redis"],
+	"a Redis Cluster": func(t *testing.T) Config {
+		return testConfig(t, modelstest.PostgresURL(t), startCluster(t).URL())
+	},
+	"Sentinels": func(t *testing.T) Config { return testConfig(t, modelstest.PostgresURL(t), startSentinel(t).URL()) },
+}
+
 func testConfig(t *testing.T, database, redis string) Config {
 	return Config{DatabaseURL: models.Secret(database), RedisURL: models.Secret(redis), Host: "127.0.0.1", Data: t.TempDir(), Roles: Roles{true, true, true},
 		AllowPrivate: deliver.Allowed{Prefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, PublicURL: "http://localhost", Grace: 5 * time.Second}

@@ -191,6 +191,14 @@ func (u *upstream) run(ctx context.Context, n, rate int) {
 	wg.Wait()
 }
 
+// load is run beside the test, until the returned function stops it and waits for what is under way.
+func (u *upstream) load(n, rate int) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var load sync.WaitGroup
+	load.Go(func() { u.run(ctx, n, rate) })
+	return func() { cancel(); load.Wait() }
+}
+
 func (u *upstream) take() string {
 	u.mu.Lock()
 	defer u.mu.Unlock()

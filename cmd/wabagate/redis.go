@@ -1,9 +1,13 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -13,9 +17,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// parseRedis reads a Redis address: one host, several hosts (a Cluster), or Sentinels with ?master_name=.
+// parseRedis reads a Redis address: one host, several hosts or ?cluster=true (a Cluster), or Sentinels with
+// ?master_name=.
 func parseRedis(raw string) (*redis.UniversalOptions, error) {
-	bad := fmt.Errorf("is not a Redis address: expected redis://user:password@host:6379/0 (rediss:// for TLS), several hosts separated by commas for a Cluster, or Sentinels with ?master_name=…")
+	bad := errors.New("is not a Redis address: expected redis://user:password@host:6379/0 (rediss:// for TLS), several hosts separated by commas or ?cluster=true for a Cluster, or Sentinels with ?master_name=…")
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok {
 		return nil, bad
@@ -35,8 +40,20 @@ func parseRedis(raw string) (*redis.UniversalOptions, error) {
 	}
 	q := u.Query()
 	master := q.Get("master_name")
+	clustered := len(hosts) > 1
+	if q.Has("cluster") {
+		if clustered, err = strconv.ParseBool(q.Get("cluster")); err != nil {
+			return nil, errors.New("says cluster=" + q.Get("cluster") + ": expected true or false")
+		}
+	}
+	switch {
+	case master != "" && q.Has("cluster"):
+		return nil, errors.New("names a Cluster and, by master_name, Sentinels: a Cluster needs none")
+	case master == "" && !clustered && len(hosts) > 1:
+		return nil, errors.New("names several hosts, which are a Cluster, or Sentinels with ?master_name=…")
+	}
 	sentinelUser, sentinelPassword := q.Get("sentinel_username"), q.Get("sentinel_password")
-	for _, k := range []string{"master_name", "sentinel_username", "sentinel_password"} {
+	for _, k := range []string{"master_name", "sentinel_username", "sentinel_password", "cluster"} {
 		q.Del(k)
 	}
 	u.RawQuery = q.Encode()
@@ -45,7 +62,7 @@ func parseRedis(raw string) (*redis.UniversalOptions, error) {
 		return nil, bad
 	}
 	o := &redis.UniversalOptions{
-		Addrs: []string{one.Addr}, DB: one.DB, Username: one.Username, Password: one.Password, TLSConfig: one.TLSConfig, MasterName: master,
+		DB: one.DB, Username: one.Username, Password: one.Password, TLSConfig: one.TLSConfig, MasterName: master, IsClusterMode: clustered && master == "",
 		SentinelUsername: sentinelUser, SentinelPassword: sentinelPassword, PoolSize: one.PoolSize,
 		DialTimeout: 3 * time.Second, ReadTimeout: one.ReadTimeout, WriteTimeout: one.WriteTimeout,
 	}
@@ -56,17 +73,49 @@ func parseRedis(raw string) (*redis.UniversalOptions, error) {
 	if master != "" {
 		port = "26379"
 	}
-	for _, h := range hosts[1:] {
-		if !strings.Contains(h, ":") {
-			h += ":" + port
+	for _, h := range hosts {
+		if _, _, err := net.SplitHostPort(h); err != nil {
+			h = net.JoinHostPort(strings.Trim(cmp.Or(h, "localhost"), "[]"), port)
 		}
 		o.Addrs = append(o.Addrs, h)
 	}
-	o.IsClusterMode = master == "" && len(o.Addrs) > 1
 	if o.IsClusterMode && o.DB != 0 {
-		return nil, fmt.Errorf("names database %s: a Redis Cluster has only database 0", strconv.Itoa(o.DB))
+		return nil, fmt.Errorf("names database %d: a Redis Cluster has only database 0", o.DB)
 	}
 	return o, nil
+}
+
+// lookAround is how often a client asks a Cluster who serves what. A node that is gone cannot say who took over; the
+// library by itself would go on asking it for a minute.
+const lookAround = time.Second
+
+// newRedis makes a client of what an address names.
+func newRedis(o *redis.UniversalOptions) redis.UniversalClient {
+	if !o.IsClusterMode {
+		return redis.NewUniversalClient(o)
+	}
+	c := o.Cluster()
+	c.ClusterStateReloadInterval = lookAround
+	return redis.NewClusterClient(c)
+}
+
+// meetRedis says what is wrong with the Redis that an address names, if anything is: that it does not answer, or that it
+// is of another kind than the address says.
+func meetRedis(ctx context.Context, r redis.UniversalClient) error {
+	if err := r.Ping(ctx).Err(); err != nil {
+		if strings.Contains(err.Error(), "cluster support disabled") {
+			return errors.New("REDIS_URL names a Cluster, but the Redis there is none: name one host, without cluster=true, or Sentinels with ?master_name=…")
+		}
+		return fmt.Errorf("connect to Redis: %w", err)
+	}
+	if _, clustered := r.(*redis.ClusterClient); clustered {
+		return nil
+	}
+	// A node of a Cluster answers too, and refuses most keys later.
+	if info, err := r.Info(ctx, "cluster").Result(); err == nil && strings.Contains(info, "cluster_enabled:1") {
+		return errors.New("REDIS_URL names one node of a Redis Cluster: add ?cluster=true, or name several nodes separated by commas")
+	}
+	return nil
 }
 
 // embeddedRedis is a Redis inside the process, for the embedded default. Nothing in it outlives the process: the

@@ -31,7 +31,7 @@ var everyMessage = map[string]string{
 // and webhooks of every dialect are told.
 func TestSending(t *testing.T) {
 	t.Parallel()
-	for name, config := range stores {
+	for name, config := range everyRedis {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := startConnected(t, config(t), wabatest.Options{OpenWindow: true, PairEvery: -1})

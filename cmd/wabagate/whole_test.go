@@ -97,7 +97,7 @@ func TestEveryDialectEndToEnd(t *testing.T) {
 
 // The same thousand facts, three times, in other batches and another order, from two apps: a thousand events.
 func TestAThousandFactsThreeTimes(t *testing.T) {
-	for name, config := range stores {
+	for name, config := range everyRedis {
 		t.Run(name, func(t *testing.T) {
 			w := startWhole(t, config(t))
 			r := fanouttest.NewReceiver(t, nil)

@@ -55,13 +55,6 @@ func (p *Program) URL() string { return "http://" + p.Addr() }
 // Name is what errors and the log file call the program.
 func (p *Program) Name() string { return p.name }
 
-// Running says whether the program runs: it was not ended, and did not end by itself.
-func (p *Program) Running() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.child != nil && p.child.running()
-}
-
 func answersOK(ctx context.Context, client *http.Client, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -94,6 +94,13 @@ func (s *server) Signal(sig os.Signal) error {
 	return s.child.signal(sig)
 }
 
+// Running says whether the server runs: it was not ended, and did not end by itself.
+func (s *server) Running() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.child != nil && s.child.running()
+}
+
 // Resume starts a halted or killed server again, on the same port and directory, and returns once it is ready.
 func (s *server) Resume(ctx context.Context) error {
 	s.mu.Lock()
