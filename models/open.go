@@ -32,6 +32,7 @@ func gormConfig() *gorm.Config {
 	return &gorm.Config{
 		SkipDefaultTransaction: true,
 		TranslateError:         true,
+		QueryFields:            true,           // not *, whose meaning would change under a program that runs while a newer one migrates
 		Logger:                 logger.Discard, // errors are returned; statements may hold secrets
 		NowFunc:                func() time.Time { return moment(time.Now()) },
 	}
@@ -51,7 +52,7 @@ func openPostgres(ctx context.Context, o Options) (_ *Store, err error) {
 		return nil, unreachable(cfg.ConnConfig, err)
 	}
 	conn := stdlib.OpenDBFromPool(pool)
-	s := &Store{close: func() error { err := conn.Close(); pool.Close(); return err }}
+	s := &Store{close: func() error { return errors.Join(conn.Close(), closePools(pool)) }}
 	defer func() {
 		if err != nil {
 			_ = s.Close()
@@ -64,15 +65,31 @@ func openPostgres(ctx context.Context, o Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.close = func() error { err := conn.Close(); hot.Close(); pool.Close(); return err }
+	s.close = func() error { return errors.Join(conn.Close(), closePools(hot, pool)) }
 	s.hot = &postgresEngine{pool: hot}
-	dir, _ := fs.Sub(migrations.Postgres, "postgres")
+	s.schema = openSchema(cfg.ConnConfig)
+	s.close = func() error { return errors.Join(s.schema.Close(), conn.Close(), closePools(hot, pool)) }
+	var files fs.FS = migrations.Postgres
+	if o.Migrations != nil {
+		files = o.Migrations
+	}
+	dir, err := fs.Sub(files, "postgres")
+	if err != nil {
+		return nil, err
+	}
 	one, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600)) // asks every second, for ten minutes
 	if err != nil {
 		return nil, err
 	}
-	s.migrator, err = goose.NewProvider(goose.DialectPostgres, conn, dir, goose.WithSessionLocker(one))
+	s.migrator, err = goose.NewProvider(goose.DialectPostgres, s.schema, dir, goose.WithSessionLocker(one))
 	return s, err
+}
+
+func closePools(pools ...*pgxpool.Pool) error {
+	for _, p := range pools {
+		p.Close()
+	}
+	return nil
 }
 
 // hotPool is for the engine's own statements. They look rows up by key, hundreds at once, and the same plan is right
@@ -162,7 +179,15 @@ func openSQLite(o Options) (*Store, error) {
 	conn.SetMaxIdleConns(4)
 	s := &Store{db: db, embedded: true, writer: make(gate, 1), close: conn.Close}
 	s.hot = &sqliteEngine{db: conn, writer: s.writer}
-	dir, _ := fs.Sub(migrations.SQLite, "sqlite")
+	var files fs.FS = migrations.SQLite
+	if o.Migrations != nil {
+		files = o.Migrations
+	}
+	dir, err := fs.Sub(files, "sqlite")
+	if err != nil {
+		_ = s.Close()
+		return nil, err
+	}
 	if s.migrator, err = goose.NewProvider(goose.DialectSQLite3, conn, dir); err != nil {
 		_ = s.Close()
 		return nil, err

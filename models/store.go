@@ -2,9 +2,9 @@ package models
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
-	"math/rand/v2"
-	"path/filepath"
+	"io/fs"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -25,6 +25,9 @@ type Options struct {
 	MaxConns int
 	// ApplicationName is shown in pg_stat_activity; empty means wabagate.
 	ApplicationName string
+	// Migrations are what brings the schema up to date, in a folder for each engine as the package migrations has them; nil
+	// means that package's.
+	Migrations fs.FS
 }
 
 // Store is the database. Open makes one; safe for concurrent use.
@@ -35,6 +38,7 @@ type Store struct {
 	clock    clock
 	ring     *keyring
 	migrator *goose.Provider
+	schema   *sql.DB // connections that change the schema of PostgreSQL
 	close    func() error
 	embedded bool
 	writer   gate // of the embedded database: one transaction at a time
@@ -152,38 +156,6 @@ func (s *Store) Ping(ctx context.Context) error {
 		return err
 	}
 	return db.PingContext(ctx)
-}
-
-// Pending says whether migrations wait to be applied.
-func (s *Store) Pending(ctx context.Context) (bool, error) {
-	pending, err := s.migrator.HasPending(ctx)
-	if err != nil {
-		return false, fmt.Errorf("read migration state: %w", err)
-	}
-	return pending, nil
-}
-
-// Migrate applies what is pending and returns the names of the applied files. Several processes may do so at once.
-func (s *Store) Migrate(ctx context.Context) ([]string, error) {
-	var names []string
-	for try := 1; ; try++ {
-		results, err := s.migrator.Up(ctx)
-		for _, r := range results {
-			names = append(names, filepath.Base(r.Source.Path))
-		}
-		if err == nil {
-			break
-		}
-		// The embedded database has no lock for this: another process may have applied the same a moment before.
-		if !s.embedded || try == triesPerTransaction || ctx.Err() != nil {
-			return names, fmt.Errorf("migrate: %w", err)
-		}
-		time.Sleep(rand.N(time.Duration(try) * 20 * time.Millisecond))
-	}
-	if s.ids == nil {
-		return names, s.begin(ctx)
-	}
-	return names, nil
 }
 
 // Commits is the number of transactions this database has committed so far, reads included; 0 where the engine keeps

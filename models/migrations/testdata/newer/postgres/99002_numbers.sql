@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE numbers ADD COLUMN newer_count bigint NOT NULL DEFAULT 7;

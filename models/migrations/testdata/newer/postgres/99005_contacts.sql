@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE contacts ADD COLUMN newer_name text;

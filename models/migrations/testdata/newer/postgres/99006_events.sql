@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE events ADD COLUMN newer_text text NOT NULL DEFAULT '';

@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE deliveries ADD COLUMN newer_at timestamptz;
