@@ -33,7 +33,7 @@ type gateway struct {
 func startGateway(t *testing.T) *gateway {
 	t.Helper()
 	g := &gateway{path: filepath.Join(t.TempDir(), "wabagate"),
-		environ: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "WABAGATE_DATA=" + t.TempDir(), "WABAGATE_HOST=127.0.0.1"}}
+		environ: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "WABAGATE_DATA=" + t.TempDir(), "WABAGATE_HOST=127.0.0.1", "WABAGATE_GRACE=1s"}}
 	tool(t, "go", "build", "-o", g.path, filepath.Join("..", "..", "cmd", "wabagate"))
 	var made struct {
 		APIKey string `json:"api_key"`
@@ -42,9 +42,14 @@ func startGateway(t *testing.T) *gateway {
 		"--app", "a", "--app-secret", appSecret, "--verify-token", "token-1", "--phone-number-id", "600700800900100", "--display-number", "+1 555 010 0200"), &made))
 	g.key = made.APIKey
 	program, err := throwaway.StartProgram(t.Context(), throwaway.ProgramOptions{Name: "wabagate", Path: g.path, Args: []string{"serve"}, Ready: "/readyz",
-		Environ: func(port int) []string { return append(g.environ[:len(g.environ):len(g.environ)], fmt.Sprintf("PORT=%d", port)) }})
+		Environ: func(port int) []string {
+			return append(g.environ[:len(g.environ):len(g.environ)], fmt.Sprintf("PORT=%d", port))
+		}})
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, program.Stop()) })
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		require.NoError(t, program.Stop())
+	})
 	g.Program = program
 	return g
 }

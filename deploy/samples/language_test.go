@@ -56,7 +56,9 @@ var languages = []language{
 			require.NoError(t, os.CopyFS(dir, os.DirFS("csharp"))) // which keeps what a build leaves out of the sources
 			tool(t, "dotnet", "build", "--nologo", "-o", filepath.Join(dir, "out"), filepath.Join(dir, "Receiver.csproj"))
 		},
-		command: func(dir, port string) []string { return []string{"dotnet", filepath.Join(dir, "out", "Receiver.dll"), port} }, picky: true},
+		command: func(dir, port string) []string {
+			return []string{"dotnet", filepath.Join(dir, "out", "Receiver.dll"), port}
+		}, picky: true},
 }
 
 // tool runs a compiler.

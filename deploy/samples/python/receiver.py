@@ -173,15 +173,12 @@ class Receiver(http.server.BaseHTTPRequestHandler):
     inbox = Inbox()
 
     def do_POST(self):
-        path = self.path.split("?")[0]
         length = self.headers.get("Content-Length", "")
-        if path != "/webhooks" and path not in PRODUCTS:
-            return self.refuse(404, "not here")
         if not length.isdigit():
             return self.refuse(411, "say how long the body is")
         if int(length) > LARGEST:
             return self.refuse(413, "too large")
-        self.answer(*self.receive(path, self.rfile.read(int(length))))
+        self.answer(*self.receive(self.path.split("?")[0], self.rfile.read(int(length))))
 
     def receive(self, path, raw):
         """Says what to answer.
@@ -190,6 +187,8 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         days. So has an answer that comes after the webhook's timeout: work afterwards.
         """
         product = PRODUCTS.get(path)
+        if path != "/webhooks" and not product:
+            return 404, "not here"
         if not (as_product(product, self.headers, raw) if product else from_wabagate(self.headers, raw)):
             return 401, "wrong signature"
         if path == "/webhooks/awalchat":  # asks a new receiver to repeat a text
