@@ -12,17 +12,18 @@ import (
 
 func TestNeeds(t *testing.T) {
 	t.Parallel()
+	samples := "nodejs python3 php-cli ruby ruby-webrick default-jdk-headless " + strings.Join(csharp, " ")
 	for _, tt := range []struct {
 		name    string
 		environ []string
 		command string
 		want    string
 	}{
-		{"everything", nil, "go test -race ./...", "postgresql redis-server chromium nodejs python3 php-cli gcc libc6-dev"},
-		{"no race detector", nil, "go test ./...", "postgresql redis-server chromium nodejs python3 php-cli"},
-		{"empty is unset", []string{databaseVar + "=", redisVar + "="}, "env", "postgresql redis-server chromium nodejs python3 php-cli"},
-		{"own servers", []string{databaseVar + "=x", redisVar + "=x"}, "env", "chromium nodejs python3 php-cli"},
-		{"no browser wanted", []string{databaseVar + "=x", redisVar + "=x", chromiumVar + "="}, "env", "nodejs python3 php-cli"},
+		{"everything", nil, "go test -race ./...", "postgresql redis-server chromium " + samples + " gcc libc6-dev"},
+		{"no race detector", nil, "go test ./...", "postgresql redis-server chromium " + samples},
+		{"empty is unset", []string{databaseVar + "=", redisVar + "="}, "env", "postgresql redis-server chromium " + samples},
+		{"own servers", []string{databaseVar + "=x", redisVar + "=x"}, "env", "chromium " + samples},
+		{"no browser wanted", []string{databaseVar + "=x", redisVar + "=x", chromiumVar + "="}, "env", samples},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -39,8 +40,8 @@ func TestMissingIsExplained(t *testing.T) {
 	t.Parallel()
 	run := testenv{stderr: io.Discard}
 	err := run.provide(t.Context(), []need{
-		{"a store", []string{"store-server"}, func() bool { return true }},
-		{"a store at hand", []string{"gadget"}, func() bool { return false }},
+		{why: "a store", packages: []string{"store-server"}, missing: func() bool { return true }},
+		{why: "a store at hand", packages: []string{"gadget"}, missing: func() bool { return false }},
 	}, false)
 	if err == nil {
 		t.Fatal("nothing is missing")
@@ -52,6 +53,26 @@ func TestMissingIsExplained(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "gadget") {
 		t.Errorf("what is there is called missing: %v", err)
+	}
+}
+
+// What its own tests miss aloud keeps the others from nothing.
+func TestMissingLanguage(t *testing.T) {
+	t.Parallel()
+	var said strings.Builder
+	run := testenv{stderr: &said}
+	language := need{why: "a language", packages: []string{"linguistics"}, missing: func() bool { return true }, told: true}
+	if err := run.provide(t.Context(), []need{language}, false); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"a language", "linguistics", "fail"} {
+		if !strings.Contains(said.String(), want) {
+			t.Errorf("%q is missing in: %s", want, said.String())
+		}
+	}
+	store := need{why: "a store", packages: []string{"store-server"}, missing: func() bool { return true }}
+	if err := run.provide(t.Context(), []need{language, store}, false); err == nil || !strings.Contains(err.Error(), "linguistics store-server") {
+		t.Errorf("with a store missing too: %v", err)
 	}
 }
 

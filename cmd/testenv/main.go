@@ -8,7 +8,8 @@
 // server and sets the variable for the command. WABAGATE_TEST_CHROMIUM is set to a Chromium or Chrome when one is
 // found; set to nothing by the caller, it stays so, and the browser tests skip. What is not installed is installed
 // with apt-get (with -install, as root on Debian or Ubuntu; no system service is started), else testenv says what to
-// install and exits 2.
+// install and exits 2. Without the languages of deploy/samples it runs the command all the same: the tests there fail, and
+// say what to install.
 //
 // The throw-away servers prefer the same ports every time. The go command keys its cache of test results on the
 // variables that a test reads, so a second run of unchanged packages is answered from the cache.

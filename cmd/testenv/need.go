@@ -18,6 +18,8 @@ type need struct {
 	why      string
 	packages []string // of Debian
 	missing  func() bool
+	// told says that the tests which need it fail and say so when it is missing. The others then run all the same.
+	told bool
 }
 
 // chromiums are the names under which a Chromium or Chrome is found, on PATH or in full.
@@ -31,21 +33,24 @@ var chromiums = []string{
 func needs(lookup func(string) (string, bool), command []string) []need {
 	var list []need
 	if url, _ := lookup(databaseVar); url == "" {
-		list = append(list, need{"a Postgres", []string{"postgresql"}, absent("initdb")})
+		list = append(list, need{why: "a Postgres", packages: []string{"postgresql"}, missing: absent("initdb")})
 	}
 	if addr, _ := lookup(redisVar); addr == "" {
-		list = append(list, need{"a Redis", []string{"redis-server"}, absent("redis-server")})
+		list = append(list, need{why: "a Redis", packages: []string{"redis-server"}, missing: absent("redis-server")})
 	}
 	if _, decided := lookup(chromiumVar); !decided {
-		list = append(list, need{"a browser", []string{"chromium"}, func() bool { return findChromium() == "" }})
+		list = append(list, need{why: "a browser", packages: []string{"chromium"}, missing: func() bool { return findChromium() == "" }})
 	}
 	// The products' own verification samples are run as their customers run them.
 	list = append(list,
-		need{"Node, for the receivers' verification samples", []string{"nodejs"}, notOnPath("node")},
-		need{"Python, for the same", []string{"python3"}, notOnPath("python3")},
-		need{"PHP, for the same", []string{"php-cli"}, notOnPath("php")})
+		need{why: "Node, for the receivers' verification samples", packages: []string{"nodejs"}, missing: notOnPath("node")},
+		need{why: "Python, for the same", packages: []string{"python3"}, missing: notOnPath("python3")},
+		need{why: "PHP, for the same", packages: []string{"php-cli"}, missing: notOnPath("php")},
+		need{why: "Ruby, for deploy/samples", packages: []string{"ruby", "ruby-webrick"}, missing: notOnPath("ruby"), told: true},
+		need{why: "a JDK, for the same", packages: []string{"default-jdk-headless"}, missing: notOnPath("java", "javac"), told: true},
+		need{why: "C#, for the same", packages: csharp, missing: noCSharp, told: true})
 	if slices.Contains(command, "-race") {
-		list = append(list, need{"a C compiler for the race detector", []string{"gcc", "libc6-dev"}, noCompiler})
+		list = append(list, need{why: "a C compiler for the race detector", packages: []string{"gcc", "libc6-dev"}, missing: noCompiler})
 	}
 	return list
 }
@@ -57,12 +62,21 @@ func absent(program string) func() bool {
 	}
 }
 
-func notOnPath(program string) func() bool {
+// notOnPath says whether one of several programs is not.
+func notOnPath(programs ...string) func() bool {
 	return func() bool {
-		_, err := exec.LookPath(program)
-		return err != nil
+		return slices.ContainsFunc(programs, func(name string) bool {
+			_, err := exec.LookPath(name)
+			return err != nil
+		})
 	}
 }
+
+// csharp are the parts of Mono that run the sample: its whole is ten times as much.
+var csharp = []string{"mono-mcs", "mono-runtime", "libmono-system-runtime-serialization4.0-cil", "libmono-system-xml-linq4.0-cil"}
+
+// noCSharp asks for one of the two ways to run C#.
+func noCSharp() bool { return notOnPath("dotnet")() && notOnPath("mcs", "mono")() }
 
 // findChromium returns the path of a browser, or nothing.
 func findChromium() string {
