@@ -55,6 +55,9 @@ func (s *Store) Pending(ctx context.Context) (bool, error) {
 // Migrate applies what is pending and returns the names of the applied files. Several processes may do so at once, and
 // others may work on the database meanwhile: a table that they use is asked for until it is free.
 func (s *Store) Migrate(ctx context.Context) ([]string, error) {
+	if s.looking {
+		return nil, errors.New("migrate: this store was opened for looking alone")
+	}
 	var names []string
 	began := time.Now()
 	for try := 1; ; try++ {

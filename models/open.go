@@ -129,6 +129,9 @@ func postgresConfig(o Options) (*pgxpool.Config, error) {
 		}
 	}
 	params["timezone"] = "UTC"
+	if o.LookOnly {
+		params["default_transaction_read_only"] = "on"
+	}
 	cfg.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
 		c.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
 		return nil
@@ -161,12 +164,18 @@ func unreachable(cfg *pgx.ConnConfig, err error) error {
 }
 
 func openSQLite(o Options) (*Store, error) {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
-	}
+	file := filepath.Join(o.Dir, "wabagate.db")
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)"}}
-	path := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(filepath.Join(o.Dir, "wabagate.db"))
+	if o.LookOnly {
+		if _, err := os.Stat(file); err != nil {
+			return nil, fmt.Errorf("open the embedded database: %w", err)
+		}
+		q = url.Values{"_pragma": {"busy_timeout(10000)", "query_only(1)"}}
+	} else if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	path := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(file)
 	db, err := gorm.Open(sqlite.Open("file:"+path+"?"+q.Encode()), gormConfig())
 	if err != nil {
 		return nil, fmt.Errorf("open the embedded database in %s: %w", o.Dir, err)

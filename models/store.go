@@ -28,6 +28,8 @@ type Options struct {
 	// Migrations are what brings the schema up to date, in a folder for each engine as the package migrations has them; nil
 	// means that package's.
 	Migrations fs.FS
+	// LookOnly opens for looking alone: nothing is made, migrated or put under another key, and what writes fails.
+	LookOnly bool
 }
 
 // Store is the database. Open makes one; safe for concurrent use.
@@ -42,6 +44,7 @@ type Store struct {
 	close    func() error
 	embedded bool
 	writer   gate // of the embedded database: one transaction at a time
+	looking  bool // nothing may be changed
 	masters  masterKeys
 	rewrap   int // data keys that begin protected with the present master key
 }
@@ -83,7 +86,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.masters = newMasterKeys(o.MasterKey, o.PreviousMasterKey)
+	s.masters, s.looking = newMasterKeys(o.MasterKey, o.PreviousMasterKey), o.LookOnly
 	if err := s.prepare(ctx); err != nil {
 		_ = s.Close()
 		return nil, err
@@ -92,6 +95,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func (s *Store) prepare(ctx context.Context) error {
+	if s.looking {
+		return s.look(ctx)
+	}
 	if s.embedded {
 		_, err := s.Migrate(ctx)
 		return err
