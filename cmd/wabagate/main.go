@@ -1,5 +1,5 @@
 // Command wabagate is the gateway: serve runs it, demo runs it with a demo business, migrate and admin prepare it,
-// simulate plays WhatsApp, trigger sends a sample event, bench measures the whole path.
+// doctor checks it, simulate plays WhatsApp, trigger sends a sample event, bench measures the whole path.
 package main
 
 import (
@@ -42,6 +42,6 @@ func newCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(), demoCommand(), migrateCommand(), adminCommand(), simulateCommand(), trigger.Command(), benchCommand())
+	root.AddCommand(serveCommand(), demoCommand(), migrateCommand(), adminCommand(), doctorCommand(), simulateCommand(), trigger.Command(), benchCommand())
 	return root
 }

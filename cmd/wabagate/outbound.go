@@ -103,10 +103,7 @@ func (a *App) openKeeper() (media.Keeper, error) {
 		a.onStop("directory of media", d.Close)
 		return d, nil
 	}
-	o := m.Bucket
-	o.Key, o.Secret = m.Key, m.Secret
-	o.Client = &http.Client{Transport: &http.Transport{Proxy: nil, ResponseHeaderTimeout: mediaAnswer, MaxIdleConnsPerHost: 16, IdleConnTimeout: 90 * time.Second}}
-	b, err := media.NewBucket(o)
+	b, err := openBucket(m)
 	if err != nil {
 		return nil, fmt.Errorf("WABAGATE_MEDIA: %w", err)
 	}
@@ -116,6 +113,14 @@ func (a *App) openKeeper() (media.Keeper, error) {
 		return nil, fmt.Errorf("WABAGATE_MEDIA: %w", err)
 	}
 	return b, nil
+}
+
+// openBucket opens the bucket that is named.
+func openBucket(m Media) (*media.Bucket, error) {
+	o := m.Bucket
+	o.Key, o.Secret = m.Key, m.Secret
+	o.Client = &http.Client{Transport: &http.Transport{Proxy: nil, ResponseHeaderTimeout: mediaAnswer, MaxIdleConnsPerHost: 16, IdleConnTimeout: 90 * time.Second}}
+	return media.NewBucket(o)
 }
 
 // workOutbound looks after messages and numbers until the program stops.
