@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
-	"github.com/redis/go-redis/v9"
 
 	"wabagate/fanout/task"
 	"wabagate/gateway"
@@ -43,13 +42,8 @@ type backlog struct {
 	Waiting []models.WebhookWaiting
 }
 
-// dialed lets asynq's tools use a client of ours.
-type dialed struct{ client redis.UniversalClient }
-
-func (d dialed) MakeRedisClient() any { return d.client }
-
 // inspect asks asynq on the doctor's own connection, which stays open.
-func (d *doctor) inspect() *asynq.Inspector { return asynq.NewInspector(dialed{d.redis}) }
+func (d *doctor) inspect() *asynq.Inspector { return asynq.NewInspectorFromRedisClient(d.redis) }
 
 // ask finds out, once, who works on the queues.
 func (d *doctor) ask() (*crew, error) {
