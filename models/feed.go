@@ -24,12 +24,15 @@ type FeedFilter struct {
 	After    FeedCursor
 	Types    []string // names of the catalogue
 	NumberID int64
-	Limit    int // 0 means 50, at most 200
+	Since    time.Time // events that were made before are left out
+	Limit    int       // 0 means 50, at most 200
 }
 
 // FeedPage is a part of a feed.
 type FeedPage struct {
 	Events []Event
+	// Places are where to go on after each of the events, for who takes a page in parts.
+	Places []FeedCursor
 	// Next is where to go on, on an empty page too.
 	Next FeedCursor
 	// More says that there is more already.
@@ -67,6 +70,9 @@ func (s *Store) Feed(ctx context.Context, businessID int64, f FeedFilter) (FeedP
 	if len(f.Types) > 0 {
 		q = q.Where("type IN ?", f.Types)
 	}
+	if !f.Since.IsZero() {
+		q = q.Where("id >= ?", FirstID(f.Since))
+	}
 	var rows []struct {
 		Event       eventRow `gorm:"embedded"`
 		CommittedBy string   // not called xid, by which the rows are sorted: as text they would be in another order
@@ -78,15 +84,14 @@ func (s *Store) Feed(ctx context.Context, businessID int64, f FeedFilter) (FeedP
 	if f.After.after(horizon) { // by another process's clock, or of a database that went back in time
 		page.Next = f.After
 	}
-	if page.More {
-		rows = rows[:limit]
-		last := rows[limit-1]
-		xid, _ := strconv.ParseUint(last.CommittedBy, 10, 64) // the embedded database has none
-		page.Next = FeedCursor{XID: xid, ID: last.Event.ID}
-	}
-	page.Events = make([]Event, len(rows))
+	rows = rows[:min(len(rows), limit)]
+	page.Events, page.Places = make([]Event, len(rows)), make([]FeedCursor, len(rows))
 	for i, r := range rows {
-		page.Events[i] = r.Event.event()
+		xid, _ := strconv.ParseUint(r.CommittedBy, 10, 64) // the embedded database has none
+		page.Events[i], page.Places[i] = r.Event.event(), FeedCursor{XID: xid, ID: r.Event.ID}
+	}
+	if page.More {
+		page.Next = page.Places[limit-1]
 	}
 	return page, nil
 }

@@ -100,7 +100,17 @@ func testFeed(_ *testing.T, w *world) {
 	w.equal("of the number", len(ids), 6)
 	ids, _ = w.pull(models.FeedFilter{NumberID: w.number.ID + 1})
 	w.equal("of another number", ids, []int64{})
-	page, err := w.Feed(w.ctx, w.business, models.FeedFilter{Limit: 1})
+	page, err := w.Feed(w.ctx, w.business, beginning)
+	w.ok(err)
+	for i, place := range page.Places {
+		rest, _ := w.pull(models.FeedFilter{After: place})
+		w.equal(fmt.Sprint("after the event at ", i), len(rest), len(page.Events)-i-1)
+	}
+	ids, _ = w.pull(models.FeedFilter{Since: models.IDTime(third[0])})
+	w.equal("since the last was made", slices.Contains(ids, third[0]), true)
+	ids, _ = w.pull(models.FeedFilter{Since: models.IDTime(third[0]).Add(time.Millisecond)})
+	w.equal("since a moment later", ids, []int64{})
+	page, err = w.Feed(w.ctx, w.business, models.FeedFilter{Limit: 1})
 	w.ok(err)
 	w.equal("whole", []any{page.Events[0].ID, page.Events[0].Type, page.Events[0].NumberID, len(page.Events[0].Data) > 0, page.More}, []any{first[0], "message.received", w.number.ID, true, true})
 }
