@@ -105,37 +105,19 @@ func queryTypes(c *fiber.Ctx) ([]string, error) {
 
 // pullEvents gives the events after a cursor, in the order in which they were committed.
 func (s *Server) pullEvents(c *fiber.Ctx, who caller) error {
-	var f models.FeedFilter
-	var err error
 	if c.Query("before") != "" {
 		return invalid("before", codeInvalid, "is for searches; a pull goes on with after, or give one of %s", strings.Join(searchFields(), ", "))
 	}
-	if f.Types, err = queryTypes(c); err != nil {
+	f, err := s.feedFilter(c)
+	if err != nil {
 		return err
 	}
 	if f.Limit, err = number("limit", c.Query("limit"), eventPage, 1, maxEventPage); err != nil {
 		return err
 	}
-	if text := c.Query("number_id"); text != "" {
-		if f.NumberID, err = strconv.ParseInt(text, 10, 64); err != nil || f.NumberID <= 0 {
-			return invalid("number_id", codeInvalid, "must be the id of a number")
-		}
-	}
 	wait, err := number("wait", c.Query("wait"), 0, 0, maxWait)
 	if err != nil {
 		return err
-	}
-	switch after := c.Query("after"); after {
-	case "":
-	case "now":
-		if f.After, err = s.store.FeedNow(c.UserContext()); err != nil {
-			return err
-		}
-	default:
-		var ok bool
-		if f.After, ok = parseFeedCursor(after); !ok {
-			return invalid("after", codeInvalid, "is not a cursor of this gateway; give a next_cursor, now, or leave it out to begin with the oldest event")
-		}
 	}
 	page, err := s.feed(c.UserContext(), who.Business, f, time.Duration(wait)*time.Second)
 	if err != nil {
@@ -187,7 +169,7 @@ func (s *Server) feed(ctx context.Context, businessID int64, f models.FeedFilter
 
 // searchEvents looks for events by what one field says, newest first.
 func (s *Server) searchEvents(c *fiber.Ctx, who caller, field string) error {
-	for _, f := range []string{"after", "number_id", "wait"} {
+	for _, f := range []string{"after", "since", "number_id", "wait"} {
 		if c.Query(f) != "" {
 			return invalid(f, codeInvalid, "is for pulls; it cannot be given together with %s", field)
 		}

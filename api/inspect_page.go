@@ -107,7 +107,7 @@ func (s *Server) handleInspectStream(c *fiber.Ctx, who caller) error {
 		after = 0
 	}
 	a := arrivals{server: s, bin: b, after: after}
-	return s.stream(c, lookEvery, a.send)
+	return s.stream(c, lookEvery, a.send, nil)
 }
 
 // arrivals are what one live inspector has yet to show.

@@ -133,7 +133,7 @@ func (s *Server) handleLiveStream(c *fiber.Ctx, who caller) error {
 		return invalid("after", codeInvalid, "is not a cursor of this gateway; open /live, which has one")
 	}
 	l := liveTail{server: s, business: who.Business, filter: f}
-	return s.stream(c, liveEvery, l.send)
+	return s.stream(c, liveEvery, l.send, nil)
 }
 
 // liveTail is what one live page has yet to show.

@@ -136,16 +136,17 @@ type Server struct {
 	registry   prometheus.Gatherer
 	token      models.Secret
 
-	pages   *dashboard.Pages
-	monitor *monitor // nil: none
-	keys    *keyCache
-	logins  *limiter
-	tail    *tail
-	proxies []netip.Prefix
-	hashing chan struct{}
-	bins    *bins
-	checks  *checks
-	types   map[string]func() (*typeList, error) // by dialect
+	pages     *dashboard.Pages
+	monitor   *monitor // nil: none
+	keys      *keyCache
+	logins    *limiter
+	tail      *tail
+	proxies   []netip.Prefix
+	hashing   chan struct{}
+	bins      *bins
+	checks    *checks
+	listeners *listeners
+	types     map[string]func() (*typeList, error) // by dialect
 	// configuring keeps two requests of this process from making two webhooks of a number that has one.
 	configuring sync.Mutex
 
@@ -177,7 +178,7 @@ func New(o Options) (*Server, error) {
 		log: o.Log.With("component", "api"), now: o.Now, publicURL: strings.TrimSuffix(o.PublicURL, "/"), secure: o.SecureCookies,
 		registry: o.Registry, token: o.MetricsToken, logins: newLimiter(o.Now), tail: &tail{}, proxies: o.TrustedProxies,
 		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},
-		checks: &checks{running: map[int64]bool{}}, types: typesByDialect(o.Now),
+		checks: &checks{running: map[int64]bool{}}, listeners: &listeners{of: map[int64]int{}}, types: typesByDialect(o.Now),
 		streams: make(chan struct{}, maxStreams), waiting: make(chan struct{}, maxWaiting), closing: make(chan struct{})}
 	s.keys = &keyCache{store: o.Store, now: o.Now, used: s.noteKeyUse}
 	if s.publicURL != "" {
@@ -216,6 +217,7 @@ func (s *Server) Register(app *fiber.App) {
 	s.registerUsage(client)
 	s.registerJobs(client)
 	s.registerEventTypes(client)
+	s.registerListening(client)
 	s.registerEvents(client)
 	s.registerTimeline(client)
 	s.registerNumbers(client)

@@ -20,11 +20,16 @@ const (
 )
 
 // stream answers with server-sent events until the reader goes away, the server stops or the stream is old enough. look is asked
-// every so often; it writes what is new and says whether that was anything.
-func (s *Server) stream(c *fiber.Ctx, every time.Duration, look func(w *bufio.Writer) (sent bool, err error)) error {
+// every so often; it writes what is new and says whether that was anything. over is called at the end, after a refusal too; nil:
+// nothing is.
+func (s *Server) stream(c *fiber.Ctx, every time.Duration, look func(w *bufio.Writer) (sent bool, err error), over func()) error {
+	if over == nil {
+		over = func() {}
+	}
 	select {
 	case s.streams <- struct{}{}:
 	default:
+		over()
 		return &Error{Status: http.StatusServiceUnavailable, Code: "busy", Message: "too many people are watching; try again later", RetryAfter: heartbeat}
 	}
 	c.Set(fiber.HeaderContentType, "text/event-stream")
@@ -33,6 +38,7 @@ func (s *Server) stream(c *fiber.Ctx, every time.Duration, look func(w *bufio.Wr
 	// What the stream needs of the request is taken now: the request is over when it runs.
 	conn, stopped := c.Context().Conn(), c.Context().Done()
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
+		defer over()
 		defer func() { <-s.streams }()
 		s.runStream(w, conn.SetWriteDeadline, stopped, every, look)
 		_ = conn.SetWriteDeadline(time.Time{})
