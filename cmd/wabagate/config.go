@@ -14,7 +14,7 @@ import (
 
 	"github.com/lmittmann/tint"
 
-	"wabagate/cmd/wabagate/trigger"
+	"wabagate/cmd/wabagate/remote"
 	"wabagate/fanout/deliver"
 	"wabagate/gateway/media"
 	"wabagate/models"
@@ -284,7 +284,7 @@ func loadConfig(environ []string) (Config, error) {
 		}
 		i := slices.IndexFunc(known, func(s setting) bool { return s.key == key })
 		if i < 0 {
-			if strings.HasPrefix(key, "WABAGATE_") && !strings.HasPrefix(key, "WABAGATE_TEST_") && key != trigger.KeyVariable {
+			if strings.HasPrefix(key, "WABAGATE_") && !strings.HasPrefix(key, "WABAGATE_TEST_") && !slices.Contains(remote.Variables(), key) {
 				return c, fmt.Errorf("%s is not a setting; see wabagate serve --help for the list", key)
 			}
 			continue

@@ -7,22 +7,19 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 
-	"wabagate/models"
+	"wabagate/cmd/wabagate/remote"
 )
 
-// KeyVariable is the environment variable that holds the key when --key does not.
-const KeyVariable = "WABAGATE_API_KEY"
-
-// Options say which event is sent where. Gateway and Key must be set.
+// Options say which event is sent where. Gateway must be set.
 type Options struct {
-	Gateway string        // address of the gateway, such as http://localhost:8080
-	Key     models.Secret // API key of a business
-	Webhook int64         // 0 → the only one there is
-	Event   string        // type of the event
+	Gateway *remote.Client
+	Webhook int64  // 0 → the only one there is
+	Event   string // type of the event
 }
 
 // Trial is what came of a sample.
@@ -46,21 +43,18 @@ func (t Trial) Accepted() bool { return t.Outcome == delivered }
 
 // Run sends the event. An error means that nothing was sent; what the receiver made of it is in the trial.
 func Run(ctx context.Context, o Options) (Trial, error) {
-	c, err := newClient(o.Gateway, o.Key)
-	if err != nil {
-		return Trial{}, err
-	}
 	if o.Webhook == 0 {
-		if o.Webhook, err = c.onlyWebhook(ctx); err != nil {
+		var err error
+		if o.Webhook, err = onlyWebhook(ctx, o.Gateway); err != nil {
 			return Trial{}, err
 		}
 	}
 	var t Trial
 	path := "/api/client/webhooks/" + strconv.FormatInt(o.Webhook, 10) + "/test"
-	err = c.call(ctx, http.MethodPost, path, map[string]string{"event": o.Event}, &t)
+	err := o.Gateway.Call(ctx, http.MethodPost, path, map[string]string{"event": o.Event}, &t)
 	t.Webhook = o.Webhook
-	var refused *refusalError
-	if errors.As(err, &refused) && refused.status == http.StatusNotFound && refused.message != "" {
+	var refused *remote.RefusalError
+	if errors.As(err, &refused) && refused.Status == http.StatusNotFound && refused.Message != "" {
 		err = fmt.Errorf("there is no webhook %d, or it is not of this key's business; without --webhook the webhooks there are get listed", o.Webhook)
 	}
 	return t, err
@@ -76,7 +70,7 @@ type webhook struct {
 
 // onlyWebhook returns the business's webhook when it has one. It asks to choose from several by an error that lists
 // them.
-func (c *client) onlyWebhook(ctx context.Context) (int64, error) {
+func onlyWebhook(ctx context.Context, c *remote.Client) (int64, error) {
 	var all []webhook
 	for cursor := ""; ; {
 		var page struct {
@@ -87,7 +81,7 @@ func (c *client) onlyWebhook(ctx context.Context) (int64, error) {
 		if cursor != "" {
 			path += "?cursor=" + url.QueryEscape(cursor)
 		}
-		if err := c.call(ctx, http.MethodGet, path, nil, &page); err != nil {
+		if err := c.Call(ctx, http.MethodGet, path, nil, &page); err != nil {
 			return 0, err
 		}
 		all = append(all, page.Webhooks...)
@@ -106,36 +100,41 @@ func (c *client) onlyWebhook(ctx context.Context) (int64, error) {
 	fmt.Fprintf(&list, "there are %d webhooks, name one with --webhook:\n", len(all))
 	table := tabwriter.NewWriter(&list, 0, 0, 2, ' ', 0)
 	for _, w := range all {
-		fmt.Fprintf(table, "  %d\t%s\t%s\t%s\n", w.ID, plain(w.Name), w.Dialect, plain(w.URL))
+		fmt.Fprintf(table, "  %d\t%s\t%s\t%s\n", w.ID, remote.Plain(w.Name), w.Dialect, remote.Plain(w.URL))
 	}
 	_ = table.Flush() // into memory: never fails
 	return 0, errors.New(strings.TrimSuffix(list.String(), "\n"))
 }
 
-// List writes the table of every event type of a gateway.
-func List(ctx context.Context, w io.Writer, gateway string, key models.Secret) error {
-	c, err := newClient(gateway, key)
-	if err != nil {
-		return err
-	}
+// List writes the table of every event type of a gateway. dialect narrows it to the types that a dialect has a form for, as it
+// calls them; empty: all.
+func List(ctx context.Context, w io.Writer, c *remote.Client, dialect string) error {
 	var answer struct {
 		Types []struct {
 			Name        string   `json:"name"`
 			Description string   `json:"description"`
 			Aliases     []string `json:"aliases"`
+			Dialects    []string `json:"dialects"`
 		} `json:"event_types"`
 	}
-	if err := c.call(ctx, http.MethodGet, "/api/client/event-types", nil, &answer); err != nil {
+	path := "/api/client/event-types"
+	if dialect != "" {
+		path += "?dialect=" + url.QueryEscape(dialect)
+	}
+	if err := c.Call(ctx, http.MethodGet, path, nil, &answer); err != nil {
 		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "EVENT\tWHEN")
 	for _, t := range answer.Types {
+		if dialect != "" && !slices.Contains(t.Dialects, dialect) {
+			continue
+		}
 		also := ""
 		if len(t.Aliases) > 0 {
 			also = " (also " + strings.Join(t.Aliases, ", ") + ")"
 		}
-		fmt.Fprintf(table, "%s\t%s%s\n", plain(t.Name), plain(t.Description), plain(also))
+		fmt.Fprintf(table, "%s\t%s%s\n", remote.Plain(t.Name), remote.Plain(t.Description), remote.Plain(also))
 	}
 	return table.Flush()
 }

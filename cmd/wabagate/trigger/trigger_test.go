@@ -9,6 +9,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"wabagate/cmd/wabagate/remote"
 )
 
 const key = "wbk_1"
@@ -89,7 +91,7 @@ func run(t *testing.T, g http.Handler, args ...string) (string, error) {
 	t.Helper()
 	s := httptest.NewServer(g)
 	t.Cleanup(s.Close)
-	return execute(t, append(args, "--gateway", s.URL)...)
+	return execute(t, append(args, "--url", s.URL)...)
 }
 
 func execute(t *testing.T, args ...string) (string, error) {
@@ -193,7 +195,7 @@ func TestSeveralWebhooksAreListed(t *testing.T) {
 }
 
 func TestErrorsSayWhatToDo(t *testing.T) {
-	t.Setenv(KeyVariable, "")
+	t.Setenv(remote.KeyVariable, "")
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>a router</html>") })
 	elsewhere := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://example.com/", http.StatusMovedPermanently)
@@ -211,7 +213,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		"ids begin at 1":                         {&gateway{}, []string{"message.received", "--key", key, "--webhook", "0"}},
 		"--list lists the events and sends none": {&gateway{}, []string{"message.received", "--list", "--key", key}},
 		"does not speak the gateway's API":       {page, []string{"message.received", "--key", key}},
-		"give --gateway the final address":       {elsewhere, []string{"message.received", "--key", key}},
+		"give --url the final address":           {elsewhere, []string{"message.received", "--key", key}},
 		"not as a gateway does":                  {http.NotFoundHandler(), []string{"message.received", "--key", key}},
 	} {
 		_, err := run(t, test.gateway, test.args...)
@@ -228,7 +230,7 @@ func TestNobodyListens(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(http.NotFoundHandler())
 	s.Close()
-	if _, err := execute(t, "message.received", "--key", key, "--gateway", s.URL); err == nil || !strings.Contains(err.Error(), "is the gateway running there?") {
+	if _, err := execute(t, "message.received", "--key", key, "--url", s.URL); err == nil || !strings.Contains(err.Error(), "is the gateway running there?") {
 		t.Error(err)
 	}
 	if _, err := execute(t, "message.received", "--key", key, "--gateway", "localhost"); err == nil || !strings.Contains(err.Error(), "is not an address") {
@@ -237,7 +239,7 @@ func TestNobodyListens(t *testing.T) {
 }
 
 func TestKeyFromTheEnvironment(t *testing.T) {
-	t.Setenv(KeyVariable, key)
+	t.Setenv(remote.KeyVariable, key)
 	if _, err := run(t, &gateway{webhooks: []int64{7}}, "message.received"); err != nil {
 		t.Error(err)
 	}
