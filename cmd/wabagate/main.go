@@ -1,5 +1,6 @@
 // Command wabagate is the gateway: serve runs it, demo runs it with a demo business, migrate and admin prepare it,
-// doctor checks it, simulate plays WhatsApp, trigger sends a sample event, bench measures the whole path.
+// doctor checks it, simulate plays WhatsApp, listen forwards events to a receiver nearby, trigger sends a sample event,
+// bench measures the whole path.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wabagate/cmd/wabagate/listen"
 	"wabagate/cmd/wabagate/trigger"
 )
 
@@ -41,7 +43,6 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(), demoCommand(), migrateCommand(), adminCommand(), doctorCommand(), simulateCommand(), trigger.Command(), benchCommand())
+	root.AddCommand(serveCommand(), demoCommand(), migrateCommand(), adminCommand(), doctorCommand(), simulateCommand(), listen.Command(), trigger.Command(), benchCommand())
 	return root
 }

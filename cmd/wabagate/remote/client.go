@@ -148,7 +148,7 @@ func (c *Client) foreign(err error) error {
 // unreachable says what the lack of an answer may mean.
 func (c *Client) unreachable(err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("nothing listens at %s: is the gateway running there? (--url or %s): %w", c.base, URLVariable, syscall.ECONNREFUSED)
+		return fmt.Errorf("nothing listens at %s: is the gateway running there? (--url or %s)", c.base, URLVariable)
 	}
 	var u *url.Error
 	if errors.As(err, &u) {
