@@ -34,7 +34,7 @@ const (
 	silence = 15 * time.Second
 	// soonest and latest are the pauses between tries to reach a gateway that is gone.
 	soonest = 100 * time.Millisecond
-	latest  = 2 * time.Second
+	latest  = time.Second
 )
 
 // source reads the stream of a gateway, and opens it again where it broke off.
@@ -51,7 +51,6 @@ type source struct {
 // run hears until ctx ends, or until the gateway refuses for good.
 func (s *source) run(ctx context.Context, out chan<- heard) error {
 	for wait := soonest; ; {
-		before := s.place
 		err := s.once(ctx, out)
 		if ctx.Err() != nil {
 			return nil
@@ -59,8 +58,8 @@ func (s *source) run(ctx context.Context, out chan<- heard) error {
 		if err != nil && s.final(err) {
 			return err
 		}
-		if s.place != before {
-			wait = soonest
+		if err == nil {
+			wait = soonest // it was there
 		}
 		if err != nil && s.away.IsZero() {
 			s.away = time.Now()
