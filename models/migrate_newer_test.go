@@ -3,30 +3,13 @@ package models_test
 import (
 	"context"
 	"database/sql"
-	"io/fs"
-	"os"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"wabagate/models"
-	"wabagate/models/migrations"
 	"wabagate/models/modelstest"
 )
-
-// newerMigrations are those of a version to come: the present ones and more, of each kind that the rules allow.
-func newerMigrations(t *testing.T) fs.FS {
-	t.Helper()
-	all := fstest.MapFS{}
-	for _, files := range []fs.FS{migrations.Postgres, os.DirFS("migrations/testdata/newer")} {
-		names := must[[]string](t)(fs.Glob(files, "postgres/*.sql"))
-		for _, name := range names {
-			all[name] = &fstest.MapFile{Data: must[[]byte](t)(fs.ReadFile(files, name))}
-		}
-	}
-	return all
-}
 
 // TestMigrateBesideAnOlderVersion: a newer schema has nothing pending for an older program, which works on it, and begins
 // on it; what is asked of a table in use is asked for again.
@@ -45,7 +28,7 @@ func TestMigrateBesideAnOlderVersion(t *testing.T) {
 	read(older)
 
 	newer := o
-	newer.Migrations = newerMigrations(t)
+	newer.Migrations = modelstest.Newer()
 	s := open(t, newer)
 	if pending := must[bool](t)(s.Pending(ctx)); !pending {
 		t.Fatal("nothing is pending for the newer version")
@@ -127,7 +110,7 @@ func TestInterruptedIndex(t *testing.T) {
 // TestMigrationEnds: a migration that waits for a table ends with its context.
 func TestMigrationEnds(t *testing.T) {
 	t.Parallel()
-	o := models.Options{DatabaseURL: models.Secret(modelstest.PostgresURL(t)), Migrations: newerMigrations(t)}
+	o := models.Options{DatabaseURL: models.Secret(modelstest.PostgresURL(t)), Migrations: modelstest.Newer()}
 	db := must[*sql.DB](t)(sql.Open("pgx", o.DatabaseURL.Text()))
 	defer func() { _ = db.Close() }()
 	report := must[*sql.Tx](t)(db.BeginTx(t.Context(), nil))

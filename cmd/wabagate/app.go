@@ -58,7 +58,7 @@ func (a *App) onStop(name string, fn func() error) { a.closers = append(a.closer
 
 // openStore opens the configured database.
 func openStore(ctx context.Context, c Config) (*models.Store, error) {
-	return models.Open(ctx, models.Options{DatabaseURL: c.DatabaseURL, Dir: c.Data, MasterKey: c.MasterKey, PreviousMasterKey: c.PreviousMasterKey, MaxConns: c.DBConns})
+	return models.Open(ctx, models.Options{DatabaseURL: c.DatabaseURL, Dir: c.Data, MasterKey: c.MasterKey, PreviousMasterKey: c.PreviousMasterKey, MaxConns: c.DBConns, Migrations: c.Migrations})
 }
 
 // New builds the program from the bottom up. Nothing is served yet.

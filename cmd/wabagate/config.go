@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"net/url"
@@ -57,6 +58,8 @@ type Config struct {
 	Media     Media
 	// Profile is where a CPU profile goes; set by wabagate bench --profile only.
 	Profile string
+	// Migrations take the place of the program's own; set by tests only, to be a version to come.
+	Migrations fs.FS
 	// Demo lets people of the dashboard simulate customers; set by wabagate demo only.
 	Demo bool
 }

@@ -36,6 +36,9 @@ var binary = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asNewer) != "" {
+		os.Exit(runAsNewer())
+	}
 	flag.Parse()
 	// Tests that may run side by side mostly wait: for retries, or for what takes a minute by design.
 	if f := flag.Lookup("test.parallel"); f.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
@@ -102,6 +105,14 @@ func (p *process) start() {
 		_ = res.Body.Close()
 		return res.StatusCode == http.StatusOK
 	}, 20*time.Second, 10*time.Millisecond, "the program is not ready")
+}
+
+// end ends the program in order.
+func (p *process) end() {
+	p.t.Helper()
+	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(p.t, p.cmd.Wait(), "the program did not exit cleanly")
+	p.cmd = nil
 }
 
 // kill ends the program as a crash would.
@@ -199,6 +210,13 @@ func (u *upstream) load(n, rate int) (stop func()) {
 	return func() { cancel(); load.Wait() }
 }
 
+// turnTo posts to another process from now on.
+func (u *upstream) turnTo(url string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.url = url + "/webhooks/cloud/a"
+}
+
 func (u *upstream) take() string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -215,7 +233,10 @@ func (u *upstream) postOne(id string) {
 	from := fmt.Sprintf("1555017%04d", len(id)*7919%50+int(id[len(id)-1]))
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	status, err := postSigned(ctx, u.url, testSecret, textCallback(testPNID, from, id, "hello "+id))
+	u.mu.Lock()
+	url := u.url
+	u.mu.Unlock()
+	status, err := postSigned(ctx, url, testSecret, textCallback(testPNID, from, id, "hello "+id))
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if err == nil && status == http.StatusOK {

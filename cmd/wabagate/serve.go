@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -87,28 +89,33 @@ func migrateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			store, err := openStore(cmd.Context(), cfg)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = store.Close() }()
-			if check {
-				pending, err := store.Pending(cmd.Context())
-				if err == nil && pending {
-					err = fmt.Errorf("migrations are pending")
-				}
-				return err
-			}
-			names, err := store.Migrate(cmd.Context())
-			for _, n := range names {
-				fmt.Fprintln(cmd.OutOrStdout(), "applied", n)
-			}
-			if err == nil && len(names) == 0 {
-				fmt.Fprintln(cmd.OutOrStdout(), "nothing to apply")
-			}
-			return err
+			return migrate(cmd.Context(), cfg, cmd.OutOrStdout(), check)
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "only say whether migrations are pending (exit 1 if so)")
 	return cmd
+}
+
+// migrate brings the schema up to date and prints what it applied; with check it only says whether there is anything to do.
+func migrate(ctx context.Context, cfg Config, out io.Writer, check bool) error {
+	store, err := openStore(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = store.Close() }()
+	if check {
+		pending, err := store.Pending(ctx)
+		if err == nil && pending {
+			err = errors.New("migrations are pending")
+		}
+		return err
+	}
+	names, err := store.Migrate(ctx)
+	for _, n := range names {
+		fmt.Fprintln(out, "applied", n)
+	}
+	if err == nil && len(names) == 0 {
+		fmt.Fprintln(out, "nothing to apply")
+	}
+	return err
 }

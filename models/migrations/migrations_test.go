@@ -2,7 +2,6 @@ package migrations_test
 
 import (
 	"io/fs"
-	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"testing"
 
 	"wabagate/models/migrations"
+	"wabagate/models/modelstest"
 )
 
 // ruled is the first migration to which the rules of the package apply.
@@ -120,8 +120,7 @@ func columnFaults(s string) (found []string) {
 
 // TestMigrationsLetTwoVersionsRun checks every file from the first that is ruled on.
 func TestMigrationsLetTwoVersionsRun(t *testing.T) {
-	newer := os.DirFS("testdata/newer")
-	for _, files := range []fs.FS{migrations.Postgres, newer} {
+	for _, files := range []fs.FS{migrations.Postgres, modelstest.Added()} {
 		names, err := fs.Glob(files, "postgres/*.sql")
 		if err != nil || len(names) == 0 {
 			t.Fatalf("no migrations: %v", err)
