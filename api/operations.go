@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -15,13 +16,14 @@ import (
 // readyTimeout bounds a readiness check: an orchestrator asks again soon.
 const readyTimeout = 3 * time.Second
 
-// RegisterOperations adds what every process offers, whatever its role: health, readiness and metrics.
+// RegisterOperations adds what every process offers, whatever its role: health, readiness, metrics and profiles.
 func (s *Server) RegisterOperations(app *fiber.App) {
 	app.Get("/healthz", func(c *fiber.Ctx) error { return c.SendString("ok") })
 	app.Get("/readyz", s.handleReady)
 	if s.registry != nil {
 		app.Get("/metrics", s.guardMetrics, adaptor.HTTPHandler(promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{})))
 	}
+	s.registerDebug(app)
 }
 
 func (s *Server) handleReady(c *fiber.Ctx) error {
@@ -35,13 +37,22 @@ func (s *Server) handleReady(c *fiber.Ctx) error {
 	return c.SendString("ok")
 }
 
+// guardMetrics lets through who has the token, who is logged in as an operator, and everybody where that is configured.
 func (s *Server) guardMetrics(c *fiber.Ctx) error {
-	if s.token == "" {
+	if s.metricsOpen {
 		return c.Next()
 	}
-	given, ok := strings.CutPrefix(c.Get(fiber.HeaderAuthorization), "Bearer ")
-	if !ok || subtle.ConstantTimeCompare([]byte(given), []byte(s.token.Text())) != 1 {
-		return &Error{Status: http.StatusUnauthorized, Code: "unauthenticated", Message: "the metrics need their Bearer token"}
+	if given, ok := strings.CutPrefix(c.Get(fiber.HeaderAuthorization), "Bearer "); ok && s.token != "" &&
+		subtle.ConstantTimeCompare([]byte(given), []byte(s.token.Text())) == 1 {
+		return c.Next()
+	}
+	err := s.operator(c, "the metrics are")
+	if errors.Is(err, errUnauthenticated) {
+		return &Error{Status: http.StatusUnauthorized, Code: "unauthenticated",
+			Message: "the metrics need the token of WABAGATE_METRICS_TOKEN as Authorization: Bearer, or an operator's session; WABAGATE_METRICS_OPEN=true opens them to everybody"}
+	}
+	if err != nil {
+		return err
 	}
 	return c.Next()
 }

@@ -21,7 +21,7 @@ import (
 func TestHealth(t *testing.T) {
 	var down error
 	b := setup(t, func(o *api.Options) {
-		o.Ready = func(context.Context) error { return down }
+		o.Ready, o.MetricsOpen = func(context.Context) error { return down }, true
 		c := prometheus.NewCounter(prometheus.CounterOpts{Name: "probe_total"})
 		o.Registry.(*prometheus.Registry).MustRegister(c)
 	})
@@ -37,12 +37,58 @@ func TestHealth(t *testing.T) {
 	require.Equal(t, "ok", got)
 }
 
-func TestMetricsToken(t *testing.T) {
-	b := setup(t, func(o *api.Options) { o.MetricsToken = "t0ken" })
-	for header, want := range map[string]int{"": 401, "Bearer ": 401, "Bearer nope": 401, "t0ken": 401, "Bearer t0ken": 200} {
-		status, _, _ := b.call("GET", "/metrics", "", "Authorization", header)
-		require.Equal(t, want, status, header)
+// Anonymous and members are refused the metrics and the profiles; the token opens the metrics only.
+func TestMetricsAndProfilesAreGuarded(t *testing.T) {
+	for name, token := range map[string]models.Secret{"with a token": "t0ken", "without a token": ""} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t, func(o *api.Options) { o.MetricsToken = token })
+			byToken := map[bool]int{true: 200, false: 401}[token != ""]
+			for header, want := range map[string]int{"": 401, "Bearer ": 401, "Bearer nope": 401, "t0ken": 401, "Bearer t0ken": byToken, "Bearer " + b.key.Text(): 401} {
+				status, got, _ := b.call("GET", "/metrics", "", "Authorization", header)
+				require.Equal(t, want, status, header)
+				if want == 401 {
+					require.Contains(t, got, "WABAGATE_METRICS_TOKEN")
+				}
+			}
+			for _, path := range []string{"/metrics", "/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/goroutine?debug=1", "/debug/vars", "/debug"} {
+				status, _, _ := b.call("GET", path, "", "Cookie", b.theirUser)
+				require.Equal(t, 403, status, path)
+				if path == "/metrics" {
+					continue
+				}
+				for _, header := range []string{"", "Bearer t0ken", "Bearer " + b.key.Text()} {
+					status, _, _ := b.call("GET", path, "", "Authorization", header)
+					require.Equal(t, 401, status, path)
+				}
+			}
+			status, _, _ := b.call("GET", "/metrics", "", "Cookie", b.session)
+			require.Equal(t, 200, status)
+		})
 	}
+	b := setup(t, func(o *api.Options) { o.MetricsOpen = true })
+	status, _, _ := b.call("GET", "/metrics", "")
+	require.Equal(t, 200, status)
+	status, _, _ = b.call("GET", "/debug/pprof/", "")
+	require.Equal(t, 401, status, "the profiles stay closed")
+}
+
+func TestProfiles(t *testing.T) {
+	b := setup(t)
+	for path, want := range map[string]string{"/debug/pprof/": "goroutine", "/debug/pprof/goroutine?debug=1": "goroutine profile:", "/debug/pprof/heap?debug=1": "heap profile:",
+		"/debug/pprof/cmdline": "test", "/debug/pprof/symbol": "num_symbols"} {
+		status, got, head := b.call("GET", path, "", "Cookie", b.session)
+		require.Equal(t, 200, status, path)
+		require.Contains(t, got, want, path)
+		require.Equal(t, "nosniff", head.Get("X-Content-Type-Options"))
+		require.Equal(t, "no-store", head.Get("Cache-Control"))
+	}
+	status, _, head := b.call("GET", "/debug", "", "Cookie", b.session)
+	require.Equal(t, 302, status)
+	require.Equal(t, "/debug/pprof/", head.Get("Location"))
+	status, _, _ = b.call("GET", "/debug/vars", "", "Cookie", b.session)
+	require.Equal(t, 404, status)
+	status, _, _ = b.call("POST", "/debug/pprof/symbol", "0x1", "Cookie", b.session, "Sec-Fetch-Site", "cross-site")
+	require.Equal(t, 403, status)
 }
 
 func TestMonitor(t *testing.T) {

@@ -87,8 +87,10 @@ type Options struct {
 	// TrustedProxies are reverse proxies in front of this server, whose X-Forwarded-For is believed; none: callers are whoever
 	// connects.
 	TrustedProxies []netip.Prefix
-	// MetricsToken opens /metrics as a Bearer token; empty leaves it open.
+	// MetricsToken opens /metrics as a Bearer token; an operator's session does so too, and without a token nothing else.
 	MetricsToken models.Secret
+	// MetricsOpen opens /metrics to everybody who can reach it.
+	MetricsOpen bool
 	// SecureCookies sends the session over https only.
 	SecureCookies bool
 	// Log is where failures go; nil discards.
@@ -134,7 +136,9 @@ type Server struct {
 	publicHost string
 	secure     bool
 	registry   prometheus.Gatherer
-	token      models.Secret
+	token      models.Secret // of the metrics; empty: none opens them
+	// metricsOpen lets everybody see the metrics.
+	metricsOpen bool
 
 	pages     *dashboard.Pages
 	monitor   *monitor // nil: none
@@ -176,7 +180,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{store: o.Store, directory: o.Directory, courier: o.Courier, recorder: o.Recorder, queue: o.Queue, refuge: o.Refuge, guard: o.Guard, queues: o.Queues,
 		circuits: o.Circuits, ready: o.Ready, sending: o.Sending, lines: o.Lines, media: o.Media, replies: o.Replies, simulator: o.Simulator, unreportedAfter: o.UnreportedAfter,
 		log: o.Log.With("component", "api"), now: o.Now, publicURL: strings.TrimSuffix(o.PublicURL, "/"), secure: o.SecureCookies,
-		registry: o.Registry, token: o.MetricsToken, logins: newLimiter(o.Now), tail: &tail{}, proxies: o.TrustedProxies,
+		registry: o.Registry, token: o.MetricsToken, metricsOpen: o.MetricsOpen, logins: newLimiter(o.Now), tail: &tail{}, proxies: o.TrustedProxies,
 		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},
 		checks: &checks{running: map[int64]bool{}}, listeners: &listeners{of: map[int64]int{}}, types: typesByDialect(o.Now),
 		streams: make(chan struct{}, maxStreams), waiting: make(chan struct{}, maxWaiting), closing: make(chan struct{})}

@@ -195,7 +195,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		Refuge:    waiting, Queues: queue, Circuits: breaker,
 		Store: a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Sending: out.sender, Lines: out.lines, Media: out.files, Replies: out.replies, UnreportedAfter: cfg.unreportedAfter(), Registry: registry,
 		MonitorRedis: func() redis.UniversalClient { c, _ := dial(); return c },
-		Ready:        a.ready, PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies, MetricsToken: cfg.MetricsToken, SecureCookies: strings.HasPrefix(cfg.PublicURL, "https://"), Log: log,
+		Ready:        a.ready, PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies, MetricsToken: cfg.MetricsToken, MetricsOpen: cfg.MetricsOpen, SecureCookies: strings.HasPrefix(cfg.PublicURL, "https://"), Log: log,
 	})
 	if err != nil {
 		return nil, err

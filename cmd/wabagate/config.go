@@ -38,6 +38,7 @@ type Config struct {
 	PreviousMasterKey models.Secret
 	PublicURL         string
 	MetricsToken      models.Secret
+	MetricsOpen       bool
 	LogLevel          slog.Level
 	LogFormat         string
 	DBConns           int
@@ -160,7 +161,8 @@ func settings() []setting {
 			c.PublicURL, err = address(v)
 			return err
 		}},
-		{"WABAGATE_METRICS_TOKEN", "/metrics is open", "`/metrics` needs this bearer token", func(c *Config, v string) error { c.MetricsToken = models.Secret(v); return nil }},
+		{"WABAGATE_METRICS_TOKEN", "operators only", "opens `/metrics` as a bearer token; an operator's session does, too", func(c *Config, v string) error { c.MetricsToken = models.Secret(v); return nil }},
+		{"WABAGATE_METRICS_OPEN", "false", "opens `/metrics` to everybody who can reach the port", func(c *Config, v string) (err error) { c.MetricsOpen, err = boolean(v); return err }},
 		{"WABAGATE_LOG_LEVEL", "info", "debug, info, warn or error; debug has a line for every attempt", func(c *Config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
 		{"WABAGATE_LOG_FORMAT", "text on a terminal, else json", "text or json", func(c *Config, v string) error {
 			if v != "text" && v != "json" {

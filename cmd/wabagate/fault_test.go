@@ -312,7 +312,7 @@ func TestRolesApart(t *testing.T) {
 	r := fanouttest.NewReceiver(t, c.answer)
 	api.subscribe(made, map[string]any{"name": "crm", "url": r.URL, "events": []string{"message.received"}})
 	for url, want := range map[string]int{front.url() + "/api/client/webhooks": http.StatusNotFound, api.url() + "/webhooks/cloud/a": http.StatusNotFound,
-		workers[0].url() + "/healthz": http.StatusOK, workers[0].url() + "/metrics": http.StatusOK, front.url() + "/readyz": http.StatusOK} {
+		workers[0].url() + "/healthz": http.StatusOK, workers[0].url() + "/metrics": http.StatusUnauthorized, workers[0].url() + "/debug/pprof/": http.StatusUnauthorized, front.url() + "/readyz": http.StatusOK} {
 		res, err := http.Get(url)
 		require.NoError(t, err)
 		_ = res.Body.Close()

@@ -30,7 +30,7 @@ func (b *bench) serve(ctx context.Context, name string, st *setting, roles strin
 	if err != nil {
 		return nil, err
 	}
-	env := append(st.env(), "PORT="+port, "WABAGATE_HOST="+loopback, "WABAGATE_ALLOW_PRIVATE=127.0.0.0/8", "WABAGATE_LOG_LEVEL=warn", "WABAGATE_LOG_FORMAT=text")
+	env := append(st.env(), "PORT="+port, "WABAGATE_HOST="+loopback, "WABAGATE_ALLOW_PRIVATE=127.0.0.0/8", "WABAGATE_METRICS_OPEN=true", "WABAGATE_LOG_LEVEL=warn", "WABAGATE_LOG_FORMAT=text")
 	if b.o.Profile != "" {
 		env = append(env, "WABAGATE_TEST_PROFILE="+filepath.Join(b.o.Profile, name+".pprof"))
 	}
