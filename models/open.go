@@ -52,7 +52,7 @@ func openPostgres(ctx context.Context, o Options) (_ *Store, err error) {
 		return nil, unreachable(cfg.ConnConfig, err)
 	}
 	conn := stdlib.OpenDBFromPool(pool)
-	s := &Store{close: func() error { return errors.Join(conn.Close(), closePools(pool)) }}
+	s := &Store{rest: pool, close: func() error { return errors.Join(conn.Close(), closePools(pool)) }}
 	defer func() {
 		if err != nil {
 			_ = s.Close()

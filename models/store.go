@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/pressly/goose/v3"
 	"gorm.io/gorm"
 )
@@ -36,6 +37,7 @@ type Options struct {
 type Store struct {
 	db       *gorm.DB
 	hot      engine
+	rest     *pgxpool.Pool // behind db; nil: the embedded database
 	ids      *IDs
 	clock    clock
 	ring     *keyring

@@ -119,6 +119,8 @@ type Backlog struct {
 	Sends      int64 // groups of messages waiting to be sent, those for later included
 	Replies    int64 // messages of customers waiting to be answered by an AI
 	OldestDue  time.Time
+	// Due is since when the oldest of each kind is due, or when it will be; a kind of which there is nothing is missing.
+	Due map[Kind]time.Time
 }
 
 // Backlog counts the outbox.
@@ -129,7 +131,7 @@ func (s *Store) Backlog(ctx context.Context) (Backlog, error) {
 		Oldest int64
 	}
 	err := s.db.WithContext(ctx).Raw("SELECT kind, count(*) AS n, min(due_at) AS oldest FROM outbox GROUP BY kind").Scan(&rows).Error
-	var b Backlog
+	b := Backlog{Due: make(map[Kind]time.Time, len(rows))}
 	for _, r := range rows {
 		switch r.Kind {
 		case TranslateCallbacks:
@@ -141,7 +143,9 @@ func (s *Store) Backlog(ctx context.Context) (Backlog, error) {
 		default:
 			b.Deliveries = r.N
 		}
-		if due := time.UnixMilli(r.Oldest); b.OldestDue.IsZero() || due.Before(b.OldestDue) {
+		due := time.UnixMilli(r.Oldest)
+		b.Due[r.Kind] = due
+		if b.OldestDue.IsZero() || due.Before(b.OldestDue) {
 			b.OldestDue = due
 		}
 	}
