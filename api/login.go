@@ -62,11 +62,13 @@ func (s *Server) login(c *fiber.Ctx, email string, password models.Secret) (mode
 	source := network(s.source(c))
 	pair, from, of := email+" "+source, "from "+source, "of "+email
 	if wait := s.logins.take(allowance{pair, loginFailures}, allowance{from, loginFailuresSource}, allowance{of, loginFailuresOf}); wait > 0 {
+		s.m.login(loginLimited)
 		return models.User{}, tooManyFailures("too many failed logins", wait)
 	}
 	user, err := s.authenticate(ctx, email, password)
 	if err != nil {
 		if status(err) == http.StatusUnauthorized {
+			s.m.login(loginWrong)
 			s.recordFailure(email, s.source(c))
 		}
 		return user, err
@@ -77,6 +79,7 @@ func (s *Server) login(c *fiber.Ctx, email string, password models.Secret) (mode
 	if err := s.begin(c, user); err != nil {
 		return user, err
 	}
+	s.m.login(loggedIn)
 	s.record(ctx, models.AuditEntry{BusinessID: user.BusinessID, Actor: caller{User: &user}.actor(), IP: s.source(c), Action: "user.logged_in", Object: objectOf(user)})
 	return user, nil
 }

@@ -17,6 +17,7 @@ import (
 )
 
 func (s *Server) registerPages(app *fiber.App) {
+	app.Use(s.m.observe("pages")) // what comes here is no other part's
 	app.Get("/static/:name", s.handleAsset)
 	app.Get("/login", s.pageLogin)
 	app.Post("/login", s.fence, s.submitLogin)

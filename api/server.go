@@ -78,6 +78,8 @@ type Options struct {
 	Circuits Circuits
 	// Registry is served at /metrics; nil leaves the route out.
 	Registry prometheus.Gatherer
+	// Metrics counts logins and requests; nil keeps the counts to itself.
+	Metrics *Metrics
 	// MonitorRedis makes a client for the queue monitor, which closes it; called more than once. nil leaves /monitor out.
 	MonitorRedis func() redis.UniversalClient
 	// Ready says whether this process can do its work; nil means always.
@@ -136,6 +138,7 @@ type Server struct {
 	publicHost string
 	secure     bool
 	registry   prometheus.Gatherer
+	m          *Metrics
 	token      models.Secret // of the metrics; empty: none opens them
 	// metricsOpen lets everybody see the metrics.
 	metricsOpen bool
@@ -174,13 +177,16 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(prometheus.NewRegistry())
+	}
 	if o.UnreportedAfter == 0 {
 		o.UnreportedAfter = 15 * time.Minute
 	}
 	s := &Server{store: o.Store, directory: o.Directory, courier: o.Courier, recorder: o.Recorder, queue: o.Queue, refuge: o.Refuge, guard: o.Guard, queues: o.Queues,
 		circuits: o.Circuits, ready: o.Ready, sending: o.Sending, lines: o.Lines, media: o.Media, replies: o.Replies, simulator: o.Simulator, unreportedAfter: o.UnreportedAfter,
 		log: o.Log.With("component", "api"), now: o.Now, publicURL: strings.TrimSuffix(o.PublicURL, "/"), secure: o.SecureCookies,
-		registry: o.Registry, token: o.MetricsToken, metricsOpen: o.MetricsOpen, logins: newLimiter(o.Now), tail: &tail{}, proxies: o.TrustedProxies,
+		registry: o.Registry, m: o.Metrics, token: o.MetricsToken, metricsOpen: o.MetricsOpen, logins: newLimiter(o.Now), tail: &tail{}, proxies: o.TrustedProxies,
 		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},
 		checks: &checks{running: map[int64]bool{}}, listeners: &listeners{of: map[int64]int{}}, types: typesByDialect(o.Now),
 		streams: make(chan struct{}, maxStreams), waiting: make(chan struct{}, maxWaiting), closing: make(chan struct{})}
@@ -207,7 +213,7 @@ func (s *Server) Register(app *fiber.App) {
 	s.registerMonitor(app)
 	s.registerQueues(app)
 
-	client := app.Group("/api/client", s.fence)
+	client := app.Group("/api/client", s.m.observe("api"), s.fence)
 	s.registerLogin(client)
 	s.registerWebhooks(client)
 	s.registerVerification(client)
@@ -242,7 +248,7 @@ func (s *Server) Register(app *fiber.App) {
 	s.registerAudit(client)
 	s.registerMediaSettings(client)
 
-	s.registerNumberAPI(app.Group("/v1"))
+	s.registerNumberAPI(app.Group("/v1", s.m.observe("v1")))
 	s.registerMediaLinks(app)
 	s.registerInspector(app)
 	s.registerPages(app)

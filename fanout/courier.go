@@ -210,6 +210,7 @@ func (c *Courier) Attempt(ctx context.Context, w models.Work, slowLane bool, hel
 		for _, d := range due {
 			held.Updates = append(held.Updates, models.DeliveryUpdate{EventID: d.Event.ID, State: models.Held, Attempts: d.Attempts, DueAt: c.now()})
 		}
+		c.m.deliveries[models.Held].Add(float64(len(held.Updates)))
 		return c.settles.Do(ctx, held)
 	}
 	besides, err := c.besides(ctx, sub, due)
@@ -286,7 +287,9 @@ func (c *Courier) attempt(ctx context.Context, w models.Work, sub *subscription,
 		return attempted{left: err}
 	}
 	started := c.now()
+	c.m.inFlight.Inc()
 	answer, verdict := c.send(ctx, sub, eventOf(d.Event, x), passed)
+	c.m.inFlight.Dec()
 	pass.Leave()
 	stopped := answer.Err != nil && (ctx.Err() != nil || !held())
 	if stopped || verdict.Outcome == deliver.Proxy || verdict.Outcome == deliver.Emptied {
@@ -304,8 +307,7 @@ func (c *Courier) attempt(ctx context.Context, w models.Work, sub *subscription,
 			Status: answer.Status, Outcome: string(verdict.Outcome), Reason: verdict.Reason, Answer: string(answer.Body)},
 		update: models.DeliveryUpdate{EventID: d.Event.ID, Attempts: n, DueAt: started},
 	}
-	c.m.attempts.WithLabelValues(string(verdict.Outcome)).Inc()
-	c.m.duration.Observe(answer.Duration.Seconds())
+	c.m.attempted(verdict.Outcome, answer.Duration)
 	level := slog.LevelDebug
 	switch {
 	case verdict.Outcome == deliver.Delivered:
@@ -326,6 +328,7 @@ func (c *Courier) attempt(ctx context.Context, w models.Work, sub *subscription,
 			c.disable(ctx, sub.webhook, verdict.Reason)
 		}
 	}
+	c.m.deliveries[a.update.State].Inc()
 	if c.log.Enabled(ctx, level) {
 		c.log.Log(ctx, level, "attempt", "event_id", event.Key(d.Event.Key).EventID(), "type", d.Event.Type, "webhook_id", sub.webhook.ID,
 			"attempt", n, "status_code", answer.Status, "duration_ms", answer.Duration.Milliseconds(), "outcome", verdict.Outcome)
@@ -368,6 +371,7 @@ func (c *Courier) settle(_ context.Context, ss []settling) error {
 		news = append(news, ss[i].news(c.subs.current())...)
 	}
 	var next []models.Work
+	began := time.Now()
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		try, cancel := context.WithTimeout(ctx, 10*time.Second)
 		// The news first: told twice it is one event, and what is settled would never be told.
@@ -378,8 +382,10 @@ func (c *Courier) settle(_ context.Context, ss []settling) error {
 		}
 		cancel()
 		if err == nil {
+			c.m.settle.Observe(time.Since(began).Seconds())
 			break
 		}
+		c.m.unsettled.Inc()
 		if models.Permanent(err) || c.open.Err() != nil {
 			c.log.Error("results not settled; the deliveries will be made again", "results", len(rs), "error", err)
 			return err

@@ -29,8 +29,9 @@ type KeeperOptions struct {
 	// Retention is how long history is kept.
 	Retention models.Retention
 	// Leads says whether this process is the one that is to do it.
-	Leads func() bool
-	Log   *slog.Logger
+	Leads   func() bool
+	Log     *slog.Logger
+	Metrics *Metrics
 	// Now is the clock; nil means the store's.
 	Now func() time.Time
 }
@@ -61,6 +62,19 @@ const (
 	maintainEvery = 15 * time.Minute
 )
 
+// duty is something that the keeper looks after, as the metrics call it.
+type duty string
+
+// The duties.
+const (
+	dutyJobs    duty = "jobs"
+	dutyHealth  duty = "health"
+	dutyCounts  duty = "counts"
+	dutyHistory duty = "history"
+)
+
+var duties = [...]duty{dutyJobs, dutyHealth, dutyCounts, dutyHistory}
+
 // Run keeps until ctx ends.
 func (k *Keeper) Run(ctx context.Context) {
 	t := time.NewTicker(stepEvery)
@@ -79,30 +93,34 @@ func (k *Keeper) Run(ctx context.Context) {
 		now := time.Now()
 		if busy || now.Sub(jobs) >= jobsEvery {
 			jobs = now
-			busy = k.try(ctx, "jobs", 30*time.Second, k.Jobs)
+			busy = k.try(ctx, dutyJobs, 30*time.Second, k.Jobs)
 		}
 		if now.Sub(health) >= healthEvery {
 			health = now
-			k.try(ctx, "the health of webhooks", time.Minute, k.Health)
+			k.try(ctx, dutyHealth, time.Minute, k.Health)
 		}
 		if now.Sub(folded) >= foldEvery {
 			folded = now
-			k.try(ctx, "the counts", 30*time.Second, k.Fold)
+			k.try(ctx, dutyCounts, 30*time.Second, k.Fold)
 		}
 		if now.Sub(maintained) >= maintainEvery {
 			maintained = now
-			k.try(ctx, "the history", 10*time.Minute, k.Maintain)
+			k.try(ctx, dutyHistory, 10*time.Minute, k.Maintain)
 		}
 	}
 }
 
 // try says whether there is more to do at once.
-func (k *Keeper) try(ctx context.Context, what string, limit time.Duration, do func(context.Context) (bool, error)) bool {
+func (k *Keeper) try(ctx context.Context, d duty, limit time.Duration, do func(context.Context) (bool, error)) bool {
 	c, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	began := time.Now()
 	more, err := do(c)
+	if ctx.Err() == nil {
+		k.o.Metrics.keeps(d, began, err)
+	}
 	if err != nil && ctx.Err() == nil {
-		k.log.Warn("cannot look after "+what+" now; will go on trying", "error", err)
+		k.log.Warn("cannot look after this now; will go on trying", "duty", d, "error", err)
 	}
 	return more && err == nil
 }
@@ -113,6 +131,7 @@ func (k *Keeper) Jobs(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	k.o.Metrics.jobs.Set(float64(len(jobs)))
 	for _, j := range jobs {
 		if sub, ok := k.o.Courier.subs.current().byID[j.WebhookID]; ok && !sub.ready() {
 			// It would be handed out and held again, for ever. The routes may be older than the job; the next look is not.
@@ -276,6 +295,7 @@ func (k *Keeper) Fold(ctx context.Context) (bool, error) { return false, k.o.Sto
 // Maintain makes room for the days to come and lets go of what is older than the retention.
 func (k *Keeper) Maintain(ctx context.Context) (bool, error) {
 	done, err := k.o.Store.Maintain(ctx, k.now(), k.o.Retention)
+	k.o.Metrics.maintained(done)
 	level := slog.LevelDebug
 	if len(done.Dropped) > 0 || done.Deleted+done.Emptied+done.Unfinished+done.Parked > 0 {
 		level = slog.LevelInfo

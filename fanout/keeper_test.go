@@ -113,7 +113,7 @@ func newWard(t *testing.T, where models.Options) *ward {
 	t.Cleanup(w.courier.Close)
 	w.translator = NewTranslator(recorder, log)
 	t.Cleanup(w.translator.Close)
-	w.keeper = NewKeeper(KeeperOptions{Store: w.store, Courier: w.courier, News: recorder, Queue: discard{}, Routes: w.directory, Leads: func() bool { return true }, Log: log, Now: w.clock})
+	w.keeper = NewKeeper(KeeperOptions{Store: w.store, Courier: w.courier, News: recorder, Queue: discard{}, Routes: w.directory, Leads: func() bool { return true }, Log: log, Metrics: m, Now: w.clock})
 	return w
 }
 

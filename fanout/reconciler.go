@@ -105,6 +105,7 @@ func (r *Reconciler) live(ctx context.Context) {
 		now := time.Since(r.started)
 		if now-time.Duration(r.pulse.Swap(int64(now))) >= heldFor {
 			r.lapses.Add(1)
+			r.m.lapses.Inc()
 			r.log.Warn("this process stood still; what it had in hand is left to others")
 		}
 		select {
@@ -126,8 +127,11 @@ func (r *Reconciler) Run(ctx context.Context) {
 	r.every(ctx, reconcileEvery, 20*time.Second, "reconcile", func(ctx context.Context) error {
 		mine, err := r.myTurn(ctx)
 		r.leads.Store(mine && err == nil)
+		r.m.lead(mine && err == nil)
 		if err == nil && mine {
+			began := time.Now()
 			err = r.Round(ctx)
+			r.m.reconcilerRound(began, err)
 		}
 		return err
 	})

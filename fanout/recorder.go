@@ -59,8 +59,9 @@ func (r *Recorder) record(ctx context.Context, facts []fact, subs *subscriptions
 	return changes, nil
 }
 
-// handOn passes committed deliveries to those who make them.
+// handOn counts committed events and passes their deliveries to those who make them.
 func (r *Recorder) handOn(ctx context.Context, changes models.Changes) {
+	r.m.made(changes.Events)
 	if len(changes.Work) == 0 {
 		return
 	}

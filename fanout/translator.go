@@ -74,11 +74,13 @@ func (t *Translator) Translate(ctx context.Context, w models.Work) error {
 // translateTimeout bounds one transaction, so that a database that hangs is met by a retry.
 const translateTimeout = time.Minute
 
-func (t *Translator) translate(ctx context.Context, ws []models.Work) error {
+func (t *Translator) translate(ctx context.Context, ws []models.Work) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, translateTimeout)
 	defer cancel()
 	var callbacks []models.Callback
 	var done []int64
+	began := time.Now()
+	defer func() { t.m.transaction(began, oldest(callbacks), t.now(), err) }()
 	for _, w := range ws {
 		cs, ok := t.recent.take(w.ID)
 		if !ok {
@@ -89,7 +91,7 @@ func (t *Translator) translate(ctx context.Context, ws []models.Work) error {
 		}
 		callbacks, done = append(callbacks, cs...), append(done, w.ID)
 	}
-	err := t.group(ctx, callbacks, done)
+	err = t.group(ctx, callbacks, done)
 	if errors.Is(err, models.ErrRoutesChanged) {
 		// A number was connected while we were about to park something for it.
 		if err = t.routes.Refresh(ctx); err == nil {
@@ -117,6 +119,16 @@ func (t *Translator) translate(ctx context.Context, ws []models.Work) error {
 		}
 	}
 	return t.store.Translate(ctx, func(tx models.Translation) error { return tx.Write(ctx, models.Changes{Done: done}) })
+}
+
+// oldest is when the first of callbacks came; zero: there are none.
+func oldest(callbacks []models.Callback) (at time.Time) {
+	for i := range callbacks {
+		if came := callbacks[i].ReceivedAt; at.IsZero() || came.Before(at) {
+			at = came
+		}
+	}
+	return at
 }
 
 // lasting says whether the same callbacks would fail again.

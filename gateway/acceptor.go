@@ -116,9 +116,11 @@ func (a *Acceptor) commit(cs []models.Callback, p models.Priority) error {
 			return nil
 		}
 	}
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	err := a.journal.Accept(ctx, g.Work, g.Callbacks)
 	cancel()
+	a.m.database.done(began, err)
 	if err == nil {
 		if a.next != nil {
 			a.next.Offer(g.Work, g.Callbacks)
@@ -143,9 +145,11 @@ func (a *Acceptor) commit(cs []models.Callback, p models.Priority) error {
 }
 
 func (a *Acceptor) takeRefuge(g Group) error {
+	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), refugeTimeout)
 	defer cancel()
 	err := a.refuge.Put(ctx, g)
+	a.m.redis.done(began, err)
 	if err == nil {
 		a.m.refuge.Add(float64(len(g.Callbacks)))
 	}
@@ -201,6 +205,7 @@ func (a *Acceptor) bringHome() {
 		}
 		if !a.away.Load() {
 			if n, err := Carry(ctx, a.journal, a.refuge, a.queue); n > 0 {
+				a.m.carried.Add(float64(n))
 				a.log.Info("callbacks carried from Redis to the database", "groups", n, "error", err)
 			}
 		}

@@ -57,7 +57,7 @@ func (h *Handler) answering(take func(*fiber.Ctx, time.Time) int, refused string
 	return func(c *fiber.Ctx) error {
 		began := time.Now()
 		status := take(c, began)
-		h.m.acknowledged(status, time.Since(began))
+		h.m.acknowledged(status, len(c.Request().Body()), time.Since(began))
 		c.Status(status)
 		switch status {
 		case fiber.StatusOK:

@@ -13,10 +13,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/hibiken/asynq"
-	queuemetrics "github.com/hibiken/asynq/x/metrics"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
 
 	"wabagate/api"
@@ -40,6 +37,7 @@ type App struct {
 	listener  net.Listener
 	refuge    *gateway.RedisRefuge
 	redis     redis.UniversalClient
+	registry  *prometheus.Registry
 
 	background context.Context
 	cancel     context.CancelFunc
@@ -105,11 +103,13 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	bell := task.NewBell()
 	layout := task.Layout{Spread: queueSpread(cfg)}
 	queue := task.NewQueue(a.redis, bell, layout, a.store.Now)
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry := newRegistry()
+	looks := &vitals{store: a.store, redis: a.redis, roles: cfg.Roles.String(), limit: memoryLimit()}
 	if a.cfg.RedisURL != "" {
 		a.refuge = gateway.NewRedisRefuge(a.redis)
+		looks.refuge = a.refuge
 	}
+	a.registry = registry
 
 	guard := deliver.NewGuard(cfg.AllowPrivate, cfg.AllowHTTP)
 	client := deliver.NewClient(guard, deliver.Options{Proxy: cfg.Proxy})
@@ -144,16 +144,14 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 		next = translator
 		reconciler := fanout.NewReconciler(a.store, queue, a.redis, workerName(), depth, lanes.SetWorkers, log, metrics)
 		leads = reconciler.Leads
-		keeper := fanout.NewKeeper(fanout.KeeperOptions{Store: a.store, Courier: courier, News: recorder, Queue: queue, Routes: a.directory, Retention: cfg.Retention, Leads: reconciler.Leads, Log: log, Now: a.store.Now})
+		keeper := fanout.NewKeeper(fanout.KeeperOptions{Store: a.store, Courier: courier, News: recorder, Queue: queue, Routes: a.directory, Retention: cfg.Retention, Leads: reconciler.Leads, Log: log, Metrics: metrics, Now: a.store.Now})
 		a.worker, err = fanout.NewWorker(fanout.WorkerOptions{Translators: cfg.Translators, Couriers: cfg.Couriers, Send: out.sender.Do, Reply: out.replies.Do, Grace: cfg.Grace}, dial, bell, layout, translator, courier, reconciler, keeper, log)
 		if err != nil {
 			return nil, err
 		}
 		a.outbound = out
 		a.wg.Go(func() { bell.Listen(a.background, a.redis) })
-		if err := a.registerQueueMetrics(registry, dial); err != nil {
-			return nil, err
-		}
+		looks.queues, looks.circuits = queue.Depths, breaker.Troubled
 		detector, err := gap.New(gap.Options{Store: a.store, Routes: a.directory.Routes, Tell: tellGaps(recorder), After: cfg.unreportedAfter(), Leads: reconciler.Leads, Log: log, Registry: registry})
 		if err != nil {
 			return nil, err
@@ -162,8 +160,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	} else {
 		a.onStop("courier", func() error { courier.Close(); return nil })
 	}
-	a.registerBacklog(registry)
-	registry.MustRegister(waitingCollector{a})
+	registry.MustRegister(looks)
 
 	a.http = fiber.New(fiber.Config{
 		AppName: "wabagate", DisableStartupMessage: true, BodyLimit: gateway.MaxBody, ReadBufferSize: 16 << 10,
@@ -193,7 +190,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	server, err := api.New(api.Options{
 		Simulator: players,
 		Refuge:    waiting, Queues: queue, Circuits: breaker,
-		Store: a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Sending: out.sender, Lines: out.lines, Media: out.files, Replies: out.replies, UnreportedAfter: cfg.unreportedAfter(), Registry: registry,
+		Store: a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Sending: out.sender, Lines: out.lines, Media: out.files, Replies: out.replies, UnreportedAfter: cfg.unreportedAfter(), Registry: registry, Metrics: api.NewMetrics(registry),
 		MonitorRedis: func() redis.UniversalClient { c, _ := dial(); return c },
 		Ready:        a.ready, PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies, MetricsToken: cfg.MetricsToken, MetricsOpen: cfg.MetricsOpen, SecureCookies: strings.HasPrefix(cfg.PublicURL, "https://"), Log: log,
 	})
@@ -243,75 +240,6 @@ func (a *App) redisDialer() (func() (redis.UniversalClient, error), error) {
 		}
 		return newRedis(o), nil
 	}, nil
-}
-
-// dialed lets asynq's tools use a client of ours.
-type dialed struct{ client redis.UniversalClient }
-
-func (d dialed) MakeRedisClient() any { return d.client }
-
-func (a *App) registerQueueMetrics(r prometheus.Registerer, dial func() (redis.UniversalClient, error)) error {
-	c, err := dial()
-	if err != nil {
-		return err
-	}
-	inspector := asynq.NewInspector(dialed{c})
-	a.onStop("queue inspector", inspector.Close)
-	return r.Register(queuemetrics.NewQueueMetricsCollector(inspector))
-}
-
-func (a *App) registerBacklog(r prometheus.Registerer) {
-	gauge := func(name, help string, read func(models.Backlog) float64) {
-		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
-			ctx, cancel := context.WithTimeout(a.background, 2*time.Second)
-			defer cancel()
-			b, err := a.store.Backlog(ctx)
-			if err != nil {
-				return -1
-			}
-			return read(b)
-		}))
-	}
-	gauge("wabagate_backlog_callback_groups", "Groups of callbacks accepted and not yet translated; -1 while the database is away.", func(b models.Backlog) float64 { return float64(b.Callbacks) })
-	gauge("wabagate_backlog_delivery_groups", "Groups of deliveries unfinished, retries included; -1 while the database is away.", func(b models.Backlog) float64 { return float64(b.Deliveries) })
-	gauge("wabagate_backlog_send_groups", "Groups of messages waiting to be sent, those for later included; -1 while the database is away.", func(b models.Backlog) float64 { return float64(b.Sends) })
-	gauge("wabagate_backlog_replies", "Messages of customers waiting for an answer by a model; -1 while the database is away.", func(b models.Backlog) float64 { return float64(b.Replies) })
-	gauge("wabagate_backlog_oldest_seconds", "How long the oldest unfinished work is overdue.", func(b models.Backlog) float64 {
-		if b.OldestDue.IsZero() {
-			return 0
-		}
-		return max(0, time.Since(b.OldestDue).Seconds())
-	})
-}
-
-// waitingShown is how many webhooks the metrics name: those for which most waits.
-const waitingShown = 20
-
-var (
-	waitingDeliveries = prometheus.NewDesc("wabagate_webhook_waiting_deliveries", "Deliveries under way to a webhook, retries to come included; the twenty webhooks with most.", []string{"webhook_id"}, nil)
-	waitingOverdue    = prometheus.NewDesc("wabagate_webhook_overdue_seconds", "How long the oldest of them could have been attempted.", []string{"webhook_id"}, nil)
-)
-
-// waitingCollector tells how much waits for the webhooks that are behind.
-type waitingCollector struct{ a *App }
-
-func (waitingCollector) Describe(d chan<- *prometheus.Desc) {
-	d <- waitingDeliveries
-	d <- waitingOverdue
-}
-
-func (w waitingCollector) Collect(m chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(w.a.background, 2*time.Second)
-	defer cancel()
-	waiting, err := w.a.store.Waiting(ctx, waitingShown)
-	if err != nil {
-		return // the backlog's gauges say that the database is away
-	}
-	for _, one := range waiting {
-		id := strconv.FormatInt(one.WebhookID, 10)
-		m <- prometheus.MustNewConstMetric(waitingDeliveries, prometheus.GaugeValue, float64(one.Deliveries), id)
-		m <- prometheus.MustNewConstMetric(waitingOverdue, prometheus.GaugeValue, max(0, w.a.store.Now().Sub(one.OldestDue).Seconds()), id)
-	}
 }
 
 // ready answers nil while both stores answer.

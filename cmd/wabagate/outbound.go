@@ -47,10 +47,10 @@ func (a *App) newOutbound(guard *deliver.Guard, queue *task.Queue, news *fanout.
 	o.sender = sending.New(sending.Options{Store: a.store, Client: o.client, Redis: a.redis, Enqueue: queue.Enqueue, Undecided: a.cfg.Undecided,
 		Log: a.log, Metrics: sending.NewMetrics(registry)})
 	a.onStop("sender", func() error { o.sender.Close(); return nil })
-	o.broadcasts = broadcast.New(broadcast.Options{Store: a.store, Enqueue: queue.Enqueue, Close: news.CloseBroadcast, Log: a.log})
+	o.broadcasts = broadcast.New(broadcast.Options{Store: a.store, Enqueue: queue.Enqueue, Close: news.CloseBroadcast, Metrics: broadcast.NewMetrics(registry), Log: a.log})
 	var err error
 	o.lines, err = line.New(line.Options{Store: a.store, Directory: a.directory, Client: o.client, PublicURL: a.cfg.PublicURL,
-		CloudBase: a.cfg.GraphURL, Dialog360Base: a.cfg.Dialog360URL, News: news, Leads: leads, Log: a.log, Now: a.store.Now})
+		CloudBase: a.cfg.GraphURL, Dialog360Base: a.cfg.Dialog360URL, News: news, Leads: leads, Metrics: line.NewMetrics(registry), Log: a.log, Now: a.store.Now})
 	if err != nil {
 		return nil, err
 	}

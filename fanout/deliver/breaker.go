@@ -384,6 +384,22 @@ func (b *Breaker) lost(reports []report, err error) error {
 	return fmt.Errorf("exchange breakers: %w", err)
 }
 
+// Troubled counts the webhooks whose breakers are open and those that are probed, of all workers, as of the last beat.
+func (b *Breaker) Troubled() (opened, probed int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now()
+	for _, e := range b.circuits {
+		switch e.at(now).phase {
+		case open:
+			opened++
+		case halfOpen:
+			probed++
+		}
+	}
+	return opened, probed
+}
+
 // State is the breaker of a webhook as Redis knows it. When it cannot be asked the answer is closed, and the error.
 func (b *Breaker) State(ctx context.Context, webhook int64) (BreakerState, error) {
 	now := b.now()

@@ -72,6 +72,15 @@ func (f *floor) beats(n int) {
 	}
 }
 
+// troubled is what every worker counts.
+func (f *floor) troubled(open, halfOpen int) {
+	f.t.Helper()
+	for _, b := range f.workers {
+		opened, probed := b.Troubled()
+		require.Equal(f.t, []int{open, halfOpen}, []int{opened, probed})
+	}
+}
+
 // attempts makes n attempts at a worker.
 func (f *floor) attempts(worker int, webhook int64, n int, delivered bool) {
 	f.t.Helper()
@@ -129,6 +138,8 @@ func TestBreaker(t *testing.T) {
 		opened := f.state(7)
 		require.Equal(t, "open", opened.State)
 		require.Equal(t, deliver.BreakerState{State: "closed"}, f.state(8), "nobody asks about what works")
+		f.beat()
+		f.troubled(1, 0)
 		f.refused(7, opened.Until.Sub(f.clock.now()))
 		f.attempts(0, 8, 5, true)
 

@@ -237,6 +237,8 @@ type Depth struct {
 	// Oldest is how long the task at the head has been ready; 0 when none is.
 	Oldest time.Duration
 	Paused bool
+	// Processed and Failed are how many tasks were run and how many of them failed, since Redis knows of the queue.
+	Processed, Failed int
 }
 
 // Depths looks at every queue, the most urgent first.
@@ -256,7 +258,7 @@ func (q *Queue) Depths(ctx context.Context) ([]Depth, error) {
 			if err != nil {
 				return nil, fmt.Errorf("look at queue %s: %w", name, err)
 			}
-			d.Pending, d.Active, d.Scheduled, d.Retry, d.Archived, d.Oldest, d.Paused = i.Pending, i.Active, i.Scheduled, i.Retry, i.Archived, i.Latency, i.Paused
+			d.Pending, d.Active, d.Scheduled, d.Retry, d.Archived, d.Oldest, d.Paused, d.Processed, d.Failed = i.Pending, i.Active, i.Scheduled, i.Retry, i.Archived, i.Latency, i.Paused, i.ProcessedTotal, i.FailedTotal
 		}
 		depths = append(depths, d)
 	}

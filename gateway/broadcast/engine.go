@@ -19,6 +19,8 @@ type Options struct {
 	// Close makes a broadcast's total final, and tells of its completion once that is reached, as CloseBroadcast of a
 	// fanout.Recorder does. It may be asked for again.
 	Close func(ctx context.Context, businessID, broadcastID, total int64) error
+	// Metrics counts; nil: nothing does.
+	Metrics *Metrics
 	// Now is the clock; nil means the store's.
 	Now func() time.Time
 	Log *slog.Logger
@@ -39,6 +41,7 @@ type Engine struct {
 	close func(ctx context.Context, businessID, broadcastID, total int64) error
 	now   func() time.Time
 	log   *slog.Logger
+	m     *Metrics
 	owner int64
 	every time.Duration
 
@@ -51,7 +54,7 @@ func New(o Options) *Engine {
 	if o.Now == nil {
 		o.Now = o.Store.Now
 	}
-	return &Engine{store: o.Store, queue: o.Enqueue, close: o.Close, now: o.Now, log: o.Log.With("component", "broadcast"), owner: o.Store.NextID(), every: lookEvery,
+	return &Engine{store: o.Store, queue: o.Enqueue, close: o.Close, now: o.Now, log: o.Log.With("component", "broadcast"), m: o.Metrics, owner: o.Store.NextID(), every: lookEvery,
 		letters: map[int64]Letter{}, waiting: map[int64]string{}}
 }
 
@@ -103,6 +106,7 @@ func (e *Engine) round(ctx context.Context) error {
 		}
 		e.tell(p, why)
 	}
+	e.m.atHand(len(plans), len(e.waiting))
 	return nil
 }
 
@@ -198,6 +202,7 @@ func (e *Engine) release(ctx context.Context, p models.BroadcastPlan, open model
 		if err != nil || !ok { // it was paused, or ended, or is somebody else's
 			return err
 		}
+		e.m.release(r)
 		e.enqueue(ctx, work)
 		p.Place, p.PacedAt = r.To, r.PacedAt
 		open.Ready += int64(len(r.Sends))
@@ -244,6 +249,7 @@ func (e *Engine) finish(ctx context.Context, p models.BroadcastPlan) error {
 	if err != nil {
 		return err
 	}
+	e.m.end(p.State == models.PlanCancelled)
 	e.log.Info("broadcast ended", "broadcast_id", p.BroadcastID, "state", p.State, "recipients", p.Recipients, "went_out_or_failed", settled, "opted_out", p.OptedOut,
 		"cancelled", p.Cancelled)
 	return nil

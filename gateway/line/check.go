@@ -72,6 +72,8 @@ func (l *Lines) Run(ctx context.Context) {
 			if err := l.round(ctx); err != nil && ctx.Err() == nil {
 				l.o.Log.Warn("numbers not looked after", "error", err)
 			}
+		} else {
+			l.o.Metrics.show(nil, time.Time{})
 		}
 		select {
 		case <-ctx.Done():
@@ -87,6 +89,7 @@ func (l *Lines) round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.o.Metrics.show(us, l.o.Now())
 	numbers := map[int64]models.Number{}
 	for _, n := range l.o.Directory.Routes().Numbers {
 		numbers[n.ID] = n

@@ -33,6 +33,8 @@ type Options struct {
 	News News
 	// Leads says whether this process is the one that checks the numbers; nil: it is.
 	Leads func() bool
+	// Metrics says how the numbers are; nil: nothing does.
+	Metrics *Metrics
 	// Log is where a number's troubles go; nil discards.
 	Log *slog.Logger
 	// Now is the clock; nil is the wall clock.
