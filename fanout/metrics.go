@@ -88,11 +88,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		settle:     histogram("wabagate_delivery_settle_seconds", "Time to keep the results of a group of attempts, waiting for an absent database included.", .001, .0025, .005, .01, .025, .05, .1, .25, 1, 5, 30),
 		unsettled:  counter("wabagate_delivery_settle_failures_total", "Tries to keep the results of attempts that failed; they go on."),
 
-		reconciled: counters("wabagate_work_reconciled_total", "Work that the queue had lost and that was put in again, by kind.", "kind"),
-		rounds:     counters("wabagate_reconciler_rounds_total", "Rounds of the reconciler in this process, by outcome: done, failed.", "outcome"),
-		round:      histogram("wabagate_reconciler_round_seconds", "Time of a round of the reconciler.", .001, .005, .01, .05, .1, .5, 1, 5, 20),
-		leads:      gauge("wabagate_leader", "1: this process reconciles and looks after history, numbers and jobs; 0: another one does. All together: 1."),
-		lapses:     counter("wabagate_worker_lapses_total", "Times that this process stood still for so long that others took its work."),
+		reconciled: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "wabagate_work_reconciled_total",
+			Help: "Work that the reconciler put into the queue, by kind and why: came_due (as planned), lost (the queue should have had it), abandoned (its worker is gone), slept (a clock is wrong)."}, []string{"kind", "why"}),
+		rounds: counters("wabagate_reconciler_rounds_total", "Rounds of the reconciler in this process, by outcome: done, failed.", "outcome"),
+		round:  histogram("wabagate_reconciler_round_seconds", "Time of a round of the reconciler.", .001, .005, .01, .05, .1, .5, 1, 5, 20),
+		leads:  gauge("wabagate_leader", "1: this process reconciles and looks after history, numbers and jobs; 0: another one does. All together: 1."),
+		lapses: counter("wabagate_worker_lapses_total", "Times that this process stood still for so long that others took its work."),
 
 		keeper: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "wabagate_keeper_runs_total",
 			Help: "What is looked after now and then, by duty (jobs, health, counts, history) and outcome (done, failed)."}, []string{"duty", "outcome"}),
@@ -117,7 +118,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		m.postponed.WithLabelValues(why)
 	}
 	for _, kind := range []models.Kind{models.TranslateCallbacks, models.Deliver, models.SendMessages, models.ReplyMessages} {
-		m.reconciled.WithLabelValues(kindName(kind))
+		for _, why := range []string{cameDue, missed, abandoned, slept} {
+			m.reconciled.WithLabelValues(kindName(kind), why)
+		}
 	}
 	for _, outcome := range []string{done, failed} {
 		m.rounds.WithLabelValues(outcome)

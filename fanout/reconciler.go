@@ -307,7 +307,7 @@ func (r *Reconciler) queueLost(ctx context.Context, ws []models.Work, held, orph
 			if err := r.queue.Requeue(ctx, w); err != nil {
 				return err
 			}
-			r.m.reconciled.WithLabelValues(kindName(w.Kind)).Inc()
+			r.m.reconciled.WithLabelValues(kindName(w.Kind), abandoned).Inc()
 			r.log.Warn("work of a worker that is gone put in again", "work_id", w.ID, "kind", kindName(w.Kind))
 		case (states[i] == "scheduled" || states[i] == "retry") && r.store.Now().Sub(w.DueAt) > oversleep:
 			asleep = append(asleep, w)
@@ -325,18 +325,43 @@ func (r *Reconciler) queueLost(ctx context.Context, ws []models.Work, held, orph
 			return err
 		}
 		if woken > 0 {
-			r.m.reconciled.WithLabelValues("deliveries").Add(float64(woken))
+			r.m.reconciled.WithLabelValues(kindName(models.Deliver), slept).Add(float64(woken))
 			r.log.Warn("work that slept too long was woken: a worker's clock is wrong", "pieces", woken)
 		}
 	}
 	if len(lost) == 0 {
 		return nil
 	}
+	missing := 0
 	for _, w := range lost {
-		r.m.reconciled.WithLabelValues(kindName(w.Kind)).Inc()
+		why := whyPutIn(w)
+		r.m.reconciled.WithLabelValues(kindName(w.Kind), why).Inc()
+		if why == missed {
+			missing++
+		}
 	}
-	r.log.Info("work put into the queue again", "pieces", len(lost))
+	if missing > 0 {
+		r.log.Info("work that the queue had lost put in again", "pieces", missing, "came_due", len(lost)-missing)
+	} else {
+		r.log.Debug("work that came due put into the queue", "pieces", len(lost))
+	}
 	return r.queue.Enqueue(ctx, lost...)
+}
+
+// Why work is put into the queue.
+const (
+	cameDue   = "came_due"  // its time was far off when it was made, and it was left in the database until now
+	missed    = "lost"      // the queue should have had it
+	abandoned = "abandoned" // its worker is gone
+	slept     = "slept"     // a worker whose clock is wrong put it to sleep for too long
+)
+
+// whyPutIn says why the queue did not have a piece of work.
+func whyPutIn(w models.Work) string {
+	if w.DueAt.Sub(models.IDTime(w.ID)) >= soon-grace {
+		return cameDue
+	}
+	return missed
 }
 
 func kindName(k models.Kind) string {

@@ -182,7 +182,7 @@ func TestMetricsTable(t *testing.T) {
 	}
 	want, err := os.ReadFile(metricsTable)
 	require.NoError(t, err)
-	require.Equal(t, string(want), b.String(), "run: go test ./cmd/wabagate -run TestMetricsTable -update")
+	require.Equal(t, string(want), b.String(), "run: go run ./cmd/testenv -- go test ./cmd/wabagate -run TestMetricsTable -update")
 }
 
 func spellValues(label string, values []string) string {
