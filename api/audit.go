@@ -154,6 +154,12 @@ func parseAuditFilter(query func(key string, defaults ...string) string) (f mode
 	return f, nil
 }
 
+// auditList is a page of the audit log.
+type auditList struct {
+	Entries []auditJSON `json:"entries"`
+	Next    string      `json:"next_cursor,omitempty"`
+}
+
 func (s *Server) handleAuditList(c *fiber.Ctx, who caller) error {
 	f, err := parseAuditFilter(c.Query)
 	if err != nil {
@@ -163,10 +169,7 @@ func (s *Server) handleAuditList(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Entries []auditJSON `json:"entries"`
-		Next    string      `json:"next_cursor,omitempty"`
-	}{views(rows, auditView), next})
+	return reply(c, http.StatusOK, auditList{views(rows, auditView), next})
 }
 
 // auditPage reads one page of the audit log and the cursor of the next, empty on the last.

@@ -65,6 +65,12 @@ func broadcastView(b models.Broadcast) broadcastJSON {
 	return v
 }
 
+// broadcastList is a page of broadcasts.
+type broadcastList struct {
+	Broadcasts []broadcastJSON `json:"broadcasts"`
+	Next       string          `json:"next_cursor,omitempty"`
+}
+
 func (s *Server) handleBroadcastList(c *fiber.Ctx, who caller) error {
 	before, limit, err := page(c.Query)
 	if err != nil {
@@ -79,10 +85,7 @@ func (s *Server) handleBroadcastList(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Broadcasts []broadcastJSON `json:"broadcasts"`
-		Next       string          `json:"next_cursor,omitempty"`
-	}{list, next})
+	return reply(c, http.StatusOK, broadcastList{list, next})
 }
 
 func (s *Server) handleBroadcastGet(c *fiber.Ctx, who caller) error {
@@ -132,6 +135,13 @@ func parseBroadcast(body []byte) (models.Broadcast, error) {
 	return b, nil
 }
 
+// broadcastRegistered says that a broadcast that is sent elsewhere is known.
+type broadcastRegistered struct {
+	ID        int64         `json:"id"`
+	Message   string        `json:"message"`
+	Broadcast broadcastJSON `json:"broadcast"`
+}
+
 // handleBroadcastCreate makes a broadcast that the gateway is to send or, where nothing is given to be sent, makes one known
 // that is sent elsewhere, or says more about one that was noticed before it was registered.
 func (s *Server) handleBroadcastCreate(c *fiber.Ctx, who caller) error {
@@ -142,11 +152,7 @@ func (s *Server) handleBroadcastCreate(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusCreated, struct {
-		ID        int64         `json:"id"`
-		Message   string        `json:"message"`
-		Broadcast broadcastJSON `json:"broadcast"`
-	}{b.ID, "Broadcast registered.", broadcastView(b)})
+	return reply(c, http.StatusCreated, broadcastRegistered{b.ID, "Broadcast registered.", broadcastView(b)})
 }
 
 // registerElsewhere makes a broadcast known that is sent elsewhere, as a body says it.

@@ -45,6 +45,12 @@ func namedOptOut(business int64, waID, userID string, required bool) (models.Opt
 	return o, checkText("user_id", o.UserID, false, maxUserID)
 }
 
+// optOutList is a page of opt-outs.
+type optOutList struct {
+	OptOuts []optOutJSON `json:"opt_outs"`
+	Next    string       `json:"next_cursor,omitempty"`
+}
+
 func (s *Server) handleOptOutList(c *fiber.Ctx, who caller) error {
 	before, limit, err := page(c.Query)
 	if err != nil {
@@ -59,10 +65,13 @@ func (s *Server) handleOptOutList(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	rows, next := cut(rows, limit, func(o models.OptOut) int64 { return o.ID })
-	return reply(c, http.StatusOK, struct {
-		OptOuts []optOutJSON `json:"opt_outs"`
-		Next    string       `json:"next_cursor,omitempty"`
-	}{views(rows, optOutView), next})
+	return reply(c, http.StatusOK, optOutList{views(rows, optOutView), next})
+}
+
+// optOutAdded says that somebody gets no broadcasts any more.
+type optOutAdded struct {
+	Message string `json:"message"`
+	Added   int64  `json:"added"` // names; 0: they were there
 }
 
 // handleOptOutAdd keeps that somebody wants no broadcasts from the business. What is kept already stays as it is.
@@ -71,10 +80,7 @@ func (s *Server) handleOptOutAdd(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Message string `json:"message"`
-		Added   int64  `json:"added"` // names; 0: they were there
-	}{"Opt-out kept.", added})
+	return reply(c, http.StatusOK, optOutAdded{"Opt-out kept.", added})
 }
 
 // addOptOut keeps what a body says, and answers how many names are new.
@@ -109,7 +115,7 @@ func (s *Server) handleOptOutRemove(c *fiber.Ctx, who caller) error {
 	if err := s.removeOptOut(c.UserContext(), who.Business, c.Query("wa_id"), c.Query("user_id")); err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, map[string]string{"message": "Opt-out removed."})
+	return reply(c, http.StatusOK, message{"Opt-out removed."})
 }
 
 func (s *Server) removeOptOut(ctx context.Context, businessID int64, waID, userID string) error {

@@ -313,6 +313,12 @@ func (s *Server) ownPlan(c *fiber.Ctx, who caller) (models.BroadcastPlan, error)
 	return p, err
 }
 
+// broadcastChanged says what was done to a broadcast and how it stands now.
+type broadcastChanged struct {
+	Message   string        `json:"message"`
+	Broadcast broadcastJSON `json:"broadcast"`
+}
+
 // changePlan does something with a plan and shows the broadcast as it is then.
 func (s *Server) changePlan(c *fiber.Ctx, who caller, change planChange) error {
 	if o := parseObject(c.Request().Body()); o.err != nil {
@@ -333,10 +339,7 @@ func (s *Server) changePlan(c *fiber.Ctx, who caller, change planChange) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Message   string        `json:"message"`
-		Broadcast broadcastJSON `json:"broadcast"`
-	}{change.said, views[0]})
+	return reply(c, http.StatusOK, broadcastChanged{change.said, views[0]})
 }
 
 // handleBroadcastStart lets a draft run. A dry run says whether it could, and how many would get nothing.
@@ -399,6 +402,14 @@ var (
 	}}
 )
 
+// broadcastRehearsed is what starting a broadcast would do.
+type broadcastRehearsed struct {
+	Message      string      `json:"message"`
+	Recipients   int64       `json:"recipients"`
+	OptedOut     int64       `json:"opted_out"` // of them, as of now
+	EstimatedEnd *event.Time `json:"estimated_end"`
+}
+
 // rehearse says what a start would do.
 func (s *Server) rehearse(c *fiber.Ctx, who caller) error {
 	p, err := s.ownPlan(c, who)
@@ -424,12 +435,7 @@ func (s *Server) rehearse(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Message      string      `json:"message"`
-		Recipients   int64       `json:"recipients"`
-		OptedOut     int64       `json:"opted_out"` // of them, as of now
-		EstimatedEnd *event.Time `json:"estimated_end"`
-	}{"The broadcast can be started: this was a dry run.", p.Recipients, optedOut, timeView(broadcast.End(p, models.OpenSends{}, rate, s.now()))})
+	return reply(c, http.StatusOK, broadcastRehearsed{"The broadcast can be started: this was a dry run.", p.Recipients, optedOut, timeView(broadcast.End(p, models.OpenSends{}, rate, s.now()))})
 }
 
 func (s *Server) handleBroadcastPause(c *fiber.Ctx, who caller) error {

@@ -42,6 +42,13 @@ func listOf(c *fiber.Ctx) (recipientList, error) {
 		Message: "must be text/csv, application/x-ndjson or application/json"}
 }
 
+// recipientsAdded says what became of a list of recipients.
+type recipientsAdded struct {
+	Message string `json:"message"`
+	tallyJSON
+	Recipients int64 `json:"recipients"` // of the broadcast by now
+}
+
 // handleRecipientsAdd reads a list of recipients and adds those that can be sent to, row by row, so that the list may be far
 // larger than the memory. What was added before something went wrong stays: the same list again adds the rest.
 func (s *Server) handleRecipientsAdd(c *fiber.Ctx, who caller) (err error) {
@@ -69,11 +76,7 @@ func (s *Server) handleRecipientsAdd(c *fiber.Ctx, who caller) (err error) {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Message string `json:"message"`
-		tallyJSON
-		Recipients int64 `json:"recipients"` // of the broadcast by now
-	}{said, tally, p.Recipients})
+	return reply(c, http.StatusOK, recipientsAdded{said, tally, p.Recipients})
 }
 
 // addRecipients adds those of a list to a draft, and answers the draft as it is then. The list is opened once it is known that
@@ -130,6 +133,12 @@ func recipientView(r models.RecipientReport) recipientJSON {
 	return v
 }
 
+// recipientPage is a page of the recipients of a broadcast.
+type recipientPage struct {
+	Recipients []recipientJSON `json:"recipients"`
+	Next       string          `json:"next_cursor,omitempty"` // a page may be empty, and not the last
+}
+
 func (s *Server) handleRecipientList(c *fiber.Ctx, who caller) error {
 	p, err := s.ownPlan(c, who)
 	if err != nil {
@@ -151,10 +160,7 @@ func (s *Server) handleRecipientList(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	answer := struct {
-		Recipients []recipientJSON `json:"recipients"`
-		Next       string          `json:"next_cursor,omitempty"` // a page may be empty, and not the last
-	}{Recipients: views(rs, recipientView)}
+	answer := recipientPage{Recipients: views(rs, recipientView)}
 	if next != 0 {
 		answer.Next = strconv.FormatInt(next, 10)
 	}

@@ -80,15 +80,18 @@ func (s *Server) contacts(c *fiber.Ctx, who caller) (rows []models.Contact, sear
 	return rows, search, next, err
 }
 
+// contactList is a page of contacts.
+type contactList struct {
+	Contacts []contactJSON `json:"contacts"`
+	Next     string        `json:"next_cursor,omitempty"`
+}
+
 func (s *Server) handleContactList(c *fiber.Ctx, who caller) error {
 	rows, _, next, err := s.contacts(c, who)
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Contacts []contactJSON `json:"contacts"`
-		Next     string        `json:"next_cursor,omitempty"`
-	}{views(rows, contactView), next})
+	return reply(c, http.StatusOK, contactList{views(rows, contactView), next})
 }
 
 func (s *Server) handleContactGet(c *fiber.Ctx, who caller) error {

@@ -90,6 +90,12 @@ func checkStatus(status string) error {
 	return nil
 }
 
+// conversationList is a page of conversations.
+type conversationList struct {
+	Conversations []conversationJSON `json:"conversations"`
+	Next          string             `json:"next_cursor,omitempty"`
+}
+
 func (s *Server) handleConversationList(c *fiber.Ctx, who caller) error {
 	f, err := parseConversationFilter(c.Query)
 	if err != nil {
@@ -102,10 +108,7 @@ func (s *Server) handleConversationList(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	rows, next := cut(rows, limit, func(r models.ConversationRow) int64 { return r.ID })
-	return reply(c, http.StatusOK, struct {
-		Conversations []conversationJSON `json:"conversations"`
-		Next          string             `json:"next_cursor,omitempty"`
-	}{views(rows, conversationView), next})
+	return reply(c, http.StatusOK, conversationList{views(rows, conversationView), next})
 }
 
 func (s *Server) handleConversationGet(c *fiber.Ctx, who caller) error {
@@ -202,6 +205,12 @@ func (s *Server) setConversation(ctx context.Context, businessID, id int64, ch c
 	})
 }
 
+// conversationUpdated is a conversation after a change.
+type conversationUpdated struct {
+	Message      string           `json:"message"`
+	Conversation conversationJSON `json:"conversation"`
+}
+
 func (s *Server) handleConversationUpdate(c *fiber.Ctx, who caller) error {
 	id, err := pathID(c, "id")
 	if err != nil {
@@ -219,8 +228,5 @@ func (s *Server) handleConversationUpdate(c *fiber.Ctx, who caller) error {
 	if row.Conversation, err = s.setConversation(c.UserContext(), who.Business, id, ch); err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Message      string           `json:"message"`
-		Conversation conversationJSON `json:"conversation"`
-	}{"Conversation updated.", conversationView(row)})
+	return reply(c, http.StatusOK, conversationUpdated{"Conversation updated.", conversationView(row)})
 }

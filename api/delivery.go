@@ -190,10 +190,7 @@ func (s *Server) handleDeliveryList(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	list := struct {
-		Deliveries []deliveryJSON `json:"deliveries"`
-		Next       string         `json:"next_cursor,omitempty"`
-	}{Deliveries: make([]deliveryJSON, len(rows)), Next: next}
+	list := historyPage{Deliveries: make([]deliveryJSON, len(rows)), Next: next}
 	for i, r := range rows {
 		list.Deliveries[i] = deliveryView(r)
 	}

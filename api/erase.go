@@ -109,6 +109,12 @@ func (s *Server) erase(ctx context.Context, who caller, id int64, budget time.Du
 	return e, err
 }
 
+// erasureList is a page of receipts of erasures.
+type erasureList struct {
+	Erasures []receiptJSON `json:"erasures"`
+	Next     string        `json:"next_cursor,omitempty"`
+}
+
 func (s *Server) handleErasureList(c *fiber.Ctx, who caller) error {
 	before, limit, err := page(c.Query)
 	if err != nil {
@@ -119,8 +125,5 @@ func (s *Server) handleErasureList(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	rows, next := cut(rows, limit, func(e models.Erasure) int64 { return e.ID })
-	return reply(c, http.StatusOK, struct {
-		Erasures []receiptJSON `json:"erasures"`
-		Next     string        `json:"next_cursor,omitempty"`
-	}{views(rows, receiptView), next})
+	return reply(c, http.StatusOK, erasureList{views(rows, receiptView), next})
 }

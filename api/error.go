@@ -98,6 +98,12 @@ func ofStatus(status int) *Error {
 	return e
 }
 
+// refusalJSON is how a refusal is written.
+type refusalJSON struct {
+	Error *Error   `json:"error"`
+	All   []*Error `json:"errors,omitempty"` // all the problems of a body that has more than one
+}
+
 var errInternal = &Error{Status: http.StatusInternalServerError, Code: "internal", Message: "internal error"}
 
 // ErrorHandler turns what handlers return into answers: JSON, or a page for a browser that asked for one. What is not
@@ -116,10 +122,7 @@ func ErrorHandler(log *slog.Logger) fiber.ErrorHandler {
 		if pagesErr == nil && wantsPage(c.Path(), c.Get(fiber.HeaderAccept)) {
 			return render(c, pages, e.Status, dashboard.Failure{Shell: failureShell(c, strconv.Itoa(e.Status)), Status: e.Status, Message: sentence(e)})
 		}
-		return reply(c, e.Status, struct {
-			Error *Error   `json:"error"`
-			All   []*Error `json:"errors,omitempty"`
-		}{e, e.All})
+		return reply(c, e.Status, refusalJSON{e, e.All})
 	}
 }
 

@@ -103,6 +103,13 @@ func queryTypes(c *fiber.Ctx) ([]string, error) {
 	return types, err
 }
 
+// eventPull is what a pull of events answers.
+type eventPull struct {
+	Events []json.RawMessage `json:"events"`
+	Next   string            `json:"next_cursor"`
+	More   bool              `json:"has_more"`
+}
+
 // pullEvents gives the events after a cursor, in the order in which they were committed.
 func (s *Server) pullEvents(c *fiber.Ctx, who caller) error {
 	if c.Query("before") != "" {
@@ -127,11 +134,7 @@ func (s *Server) pullEvents(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Events []json.RawMessage `json:"events"`
-		Next   string            `json:"next_cursor"`
-		More   bool              `json:"has_more"`
-	}{list, writeFeedCursor(page.Next), page.More})
+	return reply(c, http.StatusOK, eventPull{list, writeFeedCursor(page.Next), page.More})
 }
 
 // feed reads a page; an empty one it reads again until there is something or the wait is over.
@@ -165,6 +168,12 @@ func (s *Server) feed(ctx context.Context, businessID int64, f models.FeedFilter
 			return page, err
 		}
 	}
+}
+
+// eventSearch is what a search for events answers.
+type eventSearch struct {
+	Events []json.RawMessage `json:"events"`
+	Next   string            `json:"next_before,omitempty"`
 }
 
 // searchEvents looks for events by what one field says, newest first.
@@ -211,10 +220,7 @@ func (s *Server) searchEvents(c *fiber.Ctx, who caller, field string) error {
 	if len(found) == f.Limit && f.Key == nil {
 		next = strconv.FormatInt(found[len(found)-1].ID, 10)
 	}
-	return reply(c, http.StatusOK, struct {
-		Events []json.RawMessage `json:"events"`
-		Next   string            `json:"next_before,omitempty"`
-	}{list, next})
+	return reply(c, http.StatusOK, eventSearch{list, next})
 }
 
 // parseSearch says what a field's text looks for. q is what it looks like: evt_… is an event, wamid.… a message, what
@@ -270,16 +276,19 @@ func (s *Server) event(c *fiber.Ctx, who caller) (models.EventDetail, error) {
 	return s.store.EventDetail(c.UserContext(), who.Business, key)
 }
 
+// eventDetailJSON is an event with where it came from and where it went.
+type eventDetailJSON struct {
+	Event      json.RawMessage `json:"event"`
+	Callback   *callbackJSON   `json:"callback"` // null: made by the gateway itself, or no longer kept
+	Deliveries []deliveryJSON  `json:"deliveries"`
+}
+
 func (s *Server) handleEventGet(c *fiber.Ctx, who caller) error {
 	d, err := s.event(c, who)
 	if err != nil {
 		return err
 	}
-	v := struct {
-		Event      json.RawMessage `json:"event"`
-		Callback   *callbackJSON   `json:"callback"` // null: made by the gateway itself, or no longer kept
-		Deliveries []deliveryJSON  `json:"deliveries"`
-	}{Deliveries: views(d.Deliveries, func(d models.DeliveryDetail) deliveryJSON { return deliveryView(withLast(d)) })}
+	v := eventDetailJSON{Deliveries: views(d.Deliveries, func(d models.DeliveryDetail) deliveryJSON { return deliveryView(withLast(d)) })}
 	if v.Event, err = envelope(d.Event); err != nil {
 		return err
 	}

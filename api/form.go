@@ -69,6 +69,12 @@ func (s *Server) forms(ctx context.Context, businessID int64, f models.FormFilte
 	return rows, next, err
 }
 
+// formList is a page of forms that were submitted.
+type formList struct {
+	Forms []formJSON `json:"forms"`
+	Next  string     `json:"next_cursor,omitempty"`
+}
+
 func (s *Server) handleFormList(c *fiber.Ctx, who caller) error {
 	f, err := parseFormFilter(c.Query)
 	if err != nil {
@@ -78,10 +84,7 @@ func (s *Server) handleFormList(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Forms []formJSON `json:"forms"`
-		Next  string     `json:"next_cursor,omitempty"`
-	}{views(rows, formView), next})
+	return reply(c, http.StatusOK, formList{views(rows, formView), next})
 }
 
 // formField is one thing that a customer filled in.

@@ -89,6 +89,12 @@ type jobStarted struct {
 	Job     jobJSON `json:"job"`
 }
 
+// heldSkipped says that a webhook goes on without what was held.
+type heldSkipped struct {
+	Message string `json:"message"`
+	Skipped int64  `json:"skipped"`
+}
+
 // handleCatchUp asks what is to become of the deliveries that were held while a webhook was off: they are counted, they are
 // delivered from the gap on, or they are given up and the webhook goes on from now. Both of the latter switch it on.
 func (s *Server) handleCatchUp(c *fiber.Ctx, who caller) error {
@@ -125,10 +131,7 @@ func (s *Server) handleCatchUp(c *fiber.Ctx, who caller) error {
 		if err != nil {
 			return err
 		}
-		return reply(c, http.StatusOK, struct {
-			Message string `json:"message"`
-			Skipped int64  `json:"skipped"`
-		}{fmt.Sprintf("The webhook is on from now. %d held deliveries were given up; each can still be resent.", n), n})
+		return reply(c, http.StatusOK, heldSkipped{fmt.Sprintf("The webhook is on from now. %d held deliveries were given up; each can still be resent.", n), n})
 	}
 	return invalid("from", codeInvalid, "must be count (how many deliveries are held), gap (deliver them, oldest first) or now (give them up)")
 }
@@ -262,6 +265,12 @@ func jobRefused(err error) error {
 	return err
 }
 
+// jobList is a page of jobs.
+type jobList struct {
+	Jobs []jobJSON `json:"jobs"`
+	Next string    `json:"next_cursor,omitempty"`
+}
+
 func (s *Server) handleJobList(c *fiber.Ctx, who caller) error {
 	var webhook int64
 	if c.Params("id") != "" {
@@ -286,10 +295,7 @@ func (s *Server) handleJobList(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	list := struct {
-		Jobs []jobJSON `json:"jobs"`
-		Next string    `json:"next_cursor,omitempty"`
-	}{Jobs: make([]jobJSON, len(jobs))}
+	list := jobList{Jobs: make([]jobJSON, len(jobs))}
 	for i, j := range jobs {
 		list.Jobs[i] = jobView(j)
 	}

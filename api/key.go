@@ -57,6 +57,13 @@ func (s *Server) handleKeyList(c *fiber.Ctx, who caller) error {
 	return reply(c, http.StatusOK, map[string][]keyJSON{"keys": views(ks, keyView)})
 }
 
+// keyCreated is a new key, which is shown this once.
+type keyCreated struct {
+	ID      int64  `json:"id"`
+	Message string `json:"message"`
+	Key     string `json:"key"`
+}
+
 func (s *Server) handleKeyCreate(c *fiber.Ctx, who caller) error {
 	o := parseObject(c.Request().Body(), "name", "number_id")
 	name, of := member[string](o, "name", "text"), member[int64](o, "number_id", "the id of a number, or null for the whole business")
@@ -71,11 +78,7 @@ func (s *Server) handleKeyCreate(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusCreated, struct {
-		ID      int64  `json:"id"`
-		Message string `json:"message"`
-		Key     string `json:"key"`
-	}{k.ID, "Key created. It is shown this once.", token.Text()})
+	return reply(c, http.StatusCreated, keyCreated{k.ID, "Key created. It is shown this once.", token.Text()})
 }
 
 // createKey makes a key of a business or, with a number, of that alone.

@@ -43,6 +43,12 @@ func messageView(m models.Message) messageJSON {
 	return v
 }
 
+// messageList is a page of the messages of a conversation.
+type messageList struct {
+	Messages []messageJSON `json:"messages"`
+	Next     *event.Time   `json:"next_before,omitempty"`
+}
+
 func (s *Server) handleConversationMessages(c *fiber.Ctx, who caller) error {
 	id, err := pathID(c, "id")
 	if err != nil {
@@ -64,10 +70,7 @@ func (s *Server) handleConversationMessages(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	list := struct {
-		Messages []messageJSON `json:"messages"`
-		Next     *event.Time   `json:"next_before,omitempty"`
-	}{Messages: views(ms, messageView), Next: timeView(next)}
+	list := messageList{Messages: views(ms, messageView), Next: timeView(next)}
 	return reply(c, http.StatusOK, list)
 }
 

@@ -46,6 +46,13 @@ func (s *Server) handleNumberList(c *fiber.Ctx, who caller) error {
 	return reply(c, http.StatusOK, map[string][]numberJSON{"numbers": list})
 }
 
+// numberConnected is a number that was connected.
+type numberConnected struct {
+	ID      int64     `json:"id"`
+	Message string    `json:"message"`
+	Number  *lineJSON `json:"number,omitempty"` // what can be sent from; none without a token
+}
+
 // handleNumberCreate connects a number. Whoever claims one gets its messages, so it takes either a token that the platform
 // confirms for the number, or an operator.
 func (s *Server) handleNumberCreate(c *fiber.Ctx, who caller) error {
@@ -62,11 +69,7 @@ func (s *Server) handleNumberCreate(c *fiber.Ctx, who caller) error {
 		if made.New {
 			status, said = http.StatusCreated, "Number connected."
 		}
-		return reply(c, status, struct {
-			ID      int64    `json:"id"`
-			Message string   `json:"message"`
-			Number  lineJSON `json:"number"`
-		}{made.Number.ID, attention(said, made.Upstream.Checked), lineJSON{numberView(made.Number), upstreamView(made.Upstream)}})
+		return reply(c, status, numberConnected{made.Number.ID, attention(said, made.Upstream.Checked), &lineJSON{numberView(made.Number), upstreamView(made.Upstream)}})
 	}
 	if !who.operator() {
 		return &Error{Status: http.StatusForbidden, Code: "operators_only", Message: "without its token an operator connects a number; send token and waba_id, which prove that it is yours, " +
@@ -78,10 +81,7 @@ func (s *Server) handleNumberCreate(c *fiber.Ctx, who caller) error {
 	}
 	noteOf(c.UserContext()).about("number", n.ID, n.Name)
 	s.refresh(c.UserContext())
-	return reply(c, http.StatusCreated, struct {
-		ID      int64  `json:"id"`
-		Message string `json:"message"`
-	}{n.ID, "Number connected."})
+	return reply(c, http.StatusCreated, numberConnected{ID: n.ID, Message: "Number connected."})
 }
 
 // operator says whether the caller runs the gateway.

@@ -266,6 +266,12 @@ func (s *Server) reached(c *fiber.Ctx, who caller) (models.Number, models.Upstre
 	return n, *u, nil
 }
 
+// numberUpdated is a number after a change.
+type numberUpdated struct {
+	Message string   `json:"message"`
+	Number  lineJSON `json:"number"`
+}
+
 // handleNumberUpdate replaces a number's token, which works without a gap, and sets its rate.
 func (s *Server) handleNumberUpdate(c *fiber.Ctx, who caller) error {
 	n, u, err := s.reached(c, who)
@@ -275,10 +281,7 @@ func (s *Server) handleNumberUpdate(c *fiber.Ctx, who caller) error {
 	if u, err = s.updateLine(c.UserContext(), who, n, u, c.Request().Body()); err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Message string   `json:"message"`
-		Number  lineJSON `json:"number"`
-	}{attention("Number updated.", u.Checked), lineJSON{numberView(n), upstreamView(u)}})
+	return reply(c, http.StatusOK, numberUpdated{attention("Number updated.", u.Checked), lineJSON{numberView(n), upstreamView(u)}})
 }
 
 // updateLine does what a body says of the way to a number.

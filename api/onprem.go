@@ -24,6 +24,13 @@ func person(who caller) error {
 	return nil
 }
 
+// addressCreated is a number's On-Premises address, which is shown this once.
+type addressCreated struct {
+	URL     string `json:"url"`
+	Token   string `json:"token"`
+	Message string `json:"message"`
+}
+
 // handleTokenCreate makes the address to which an On-Premises style provider posts what happens on a number. Whoever
 // knows the address is believed, so it is shown this once; a new one ends the one before.
 func (s *Server) handleTokenCreate(c *fiber.Ctx, who caller) error {
@@ -41,11 +48,7 @@ func (s *Server) handleTokenCreate(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		URL     string `json:"url"`
-		Token   string `json:"token"`
-		Message string `json:"message"`
-	}{s.base(c) + "/webhooks/onprem/" + token.Text(), token.Text(), "Give this address to your provider. It is shown this once, and an earlier one has ended."})
+	return reply(c, http.StatusOK, addressCreated{s.base(c) + "/webhooks/onprem/" + token.Text(), token.Text(), "Give this address to your provider. It is shown this once, and an earlier one has ended."})
 }
 
 // setAddress gives a number an On-Premises address, or with an empty token none.

@@ -72,6 +72,12 @@ func (s *Server) orders(ctx context.Context, businessID int64, f models.OrderFil
 	return rows, next, err
 }
 
+// orderList is a page of orders.
+type orderList struct {
+	Orders []orderJSON `json:"orders"`
+	Next   string      `json:"next_cursor,omitempty"`
+}
+
 func (s *Server) handleOrderList(c *fiber.Ctx, who caller) error {
 	f, err := parseOrderFilter(c.Query)
 	if err != nil {
@@ -81,10 +87,7 @@ func (s *Server) handleOrderList(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Orders []orderJSON `json:"orders"`
-		Next   string      `json:"next_cursor,omitempty"`
-	}{views(rows, orderView), next})
+	return reply(c, http.StatusOK, orderList{views(rows, orderView), next})
 }
 
 func (s *Server) handleOrderGet(c *fiber.Ctx, who caller) error {
@@ -140,6 +143,12 @@ func (s *Server) setOrder(ctx context.Context, businessID, id int64, ch orderCha
 	return order, err
 }
 
+// orderUpdated is an order after a change.
+type orderUpdated struct {
+	Message string    `json:"message"`
+	Order   orderJSON `json:"order"`
+}
+
 func (s *Server) handleOrderUpdate(c *fiber.Ctx, who caller) error {
 	id, err := pathID(c, "id")
 	if err != nil {
@@ -157,8 +166,5 @@ func (s *Server) handleOrderUpdate(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Message string    `json:"message"`
-		Order   orderJSON `json:"order"`
-	}{"Order updated.", orderView(order)})
+	return reply(c, http.StatusOK, orderUpdated{"Order updated.", orderView(order)})
 }

@@ -72,11 +72,14 @@ func waitingView(w models.WebhookWaiting, now time.Time) waitingJSON {
 // waitingShown is how many webhooks the overview names: those for which most waits.
 const waitingShown = 50
 
+// queuesJSON is what waits, by queue and by webhook.
+type queuesJSON struct {
+	Queues   []queueJSON   `json:"queues"`
+	Webhooks []waitingJSON `json:"webhooks"`
+}
+
 func (s *Server) handleQueues(c *fiber.Ctx) error {
-	v := struct {
-		Queues   []queueJSON   `json:"queues"`
-		Webhooks []waitingJSON `json:"webhooks"`
-	}{Queues: []queueJSON{}, Webhooks: []waitingJSON{}}
+	v := queuesJSON{Queues: []queueJSON{}, Webhooks: []waitingJSON{}}
 	if s.queues != nil {
 		depths, err := s.queues.Depths(c.UserContext())
 		if err != nil {

@@ -87,6 +87,13 @@ func (s *Server) handleRepliesGet(c *fiber.Ctx, who caller) error {
 	return reply(c, http.StatusOK, map[string]*repliesJSON{"replies": v})
 }
 
+// repliesUpdated is how a number answers by itself after a change.
+type repliesUpdated struct {
+	Message string       `json:"message"`
+	Secret  string       `json:"secret,omitempty"` // one that was made now; it is shown this once
+	Replies *repliesJSON `json:"replies"`
+}
+
 func (s *Server) handleRepliesSet(c *fiber.Ctx, who caller) error {
 	id, before, err := s.repliesOf(c, who) // whether the number is there comes before what is wrong with the request
 	if err != nil {
@@ -104,11 +111,7 @@ func (s *Server) handleRepliesSet(c *fiber.Ctx, who caller) error {
 	default:
 		said = "Replies updated. The number does not answer by itself: active is false."
 	}
-	return reply(c, http.StatusOK, struct {
-		Message string       `json:"message"`
-		Secret  string       `json:"secret,omitempty"` // one that was made now; it is shown this once
-		Replies *repliesJSON `json:"replies"`
-	}{said, made.Text(), repliesView(after)})
+	return reply(c, http.StatusOK, repliesUpdated{said, made.Text(), repliesView(after)})
 }
 
 // setReplies does what a body says of how a number answers. The secret is one that was made for a responder.

@@ -40,15 +40,18 @@ func teammateView(u models.User) teammateJSON {
 	return v
 }
 
+// teamJSON is who may log in, and who is invited.
+type teamJSON struct {
+	Users       []teammateJSON   `json:"users"`
+	Invitations []invitationJSON `json:"invitations"`
+}
+
 func (s *Server) handleTeam(c *fiber.Ctx, who caller) error {
 	users, invited, err := s.team(c.UserContext(), who.Business)
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Users       []teammateJSON   `json:"users"`
-		Invitations []invitationJSON `json:"invitations"`
-	}{views(users, teammateView), views(invited, invitationView)})
+	return reply(c, http.StatusOK, teamJSON{views(users, teammateView), views(invited, invitationView)})
 }
 
 // team reads the users of a business and the invitations that nobody has accepted yet.

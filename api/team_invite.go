@@ -68,6 +68,15 @@ func checkPassword(field, password string) error {
 	return nil
 }
 
+// invitationCreated is a new invitation, whose link is shown this once.
+type invitationCreated struct {
+	ID         int64          `json:"id"`
+	Message    string         `json:"message"`
+	URL        string         `json:"url"`
+	Token      string         `json:"token"`
+	Invitation invitationJSON `json:"invitation"`
+}
+
 func (s *Server) handleInvite(c *fiber.Ctx, who caller) error {
 	o := parseObject(c.Request().Body(), "email", "role")
 	email, name := member[string](o, "email", "text"), member[string](o, "role", "text")
@@ -82,13 +91,7 @@ func (s *Server) handleInvite(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusCreated, struct {
-		ID         int64          `json:"id"`
-		Message    string         `json:"message"`
-		URL        string         `json:"url"`
-		Token      string         `json:"token"`
-		Invitation invitationJSON `json:"invitation"`
-	}{in.ID, "Give this link to " + in.Email + ". It is shown this once, works once and ends after 7 days.", s.invitationURL(c, token), token.Text(), invitationView(in)})
+	return reply(c, http.StatusCreated, invitationCreated{in.ID, "Give this link to " + in.Email + ". It is shown this once, works once and ends after 7 days.", s.invitationURL(c, token), token.Text(), invitationView(in)})
 }
 
 // invitationURL is the page where an invitation is accepted.
@@ -158,18 +161,21 @@ func invitationRefused(err error) error {
 	return err
 }
 
+// invitationShown is what an invitation says to whom it was sent.
+type invitationShown struct {
+	Business  string     `json:"business"`
+	Email     string     `json:"email"`
+	Role      string     `json:"role"`
+	InvitedBy string     `json:"invited_by"`
+	ExpiresAt event.Time `json:"expires_at"`
+}
+
 func (s *Server) handleInvitation(c *fiber.Ctx) error {
 	in, b, err := s.invitation(c, models.Secret(strings.Clone(c.Params("token"))))
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Business  string     `json:"business"`
-		Email     string     `json:"email"`
-		Role      string     `json:"role"`
-		InvitedBy string     `json:"invited_by"`
-		ExpiresAt event.Time `json:"expires_at"`
-	}{b.Name, in.Email, string(in.Role), in.InvitedBy, event.Time{Time: in.ExpiresAt}})
+	return reply(c, http.StatusOK, invitationShown{b.Name, in.Email, string(in.Role), in.InvitedBy, event.Time{Time: in.ExpiresAt}})
 }
 
 func (s *Server) handleInvitationAccept(c *fiber.Ctx) error {

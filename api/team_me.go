@@ -24,19 +24,23 @@ func (s *Server) registerMe(r fiber.Router) {
 	r.Delete("/me/sessions/:id", s.client(s.handleSessionEnd))
 }
 
+type businessJSON struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+}
+
+// meJSON is who is calling.
+type meJSON struct {
+	User     *userJSON    `json:"user"` // null for a key
+	Business businessJSON `json:"business"`
+}
+
 func (s *Server) handleMe(c *fiber.Ctx, who caller) error {
 	b, err := s.store.Business(c.UserContext(), who.Business)
 	if err != nil {
 		return err
 	}
-	type business struct {
-		ID   int64  `json:"id"`
-		Name string `json:"name"`
-	}
-	me := struct {
-		User     *userJSON `json:"user"` // null for a key
-		Business business  `json:"business"`
-	}{Business: business{b.ID, b.Name}}
+	me := meJSON{Business: businessJSON{b.ID, b.Name}}
 	if who.User != nil {
 		u := userView(*who.User)
 		me.User = &u

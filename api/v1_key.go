@@ -31,11 +31,7 @@ func (s *Server) handleKeyRegenerate(c *fiber.Ctx, who caller) error {
 	if removed {
 		said += " The number's webhook went with it: set it again with POST /v1/configs/webhook."
 	}
-	return reply(c, http.StatusOK, struct {
-		ID      int64  `json:"id"`
-		Message string `json:"message"`
-		Key     string `json:"key"`
-	}{k.ID, said, token.Text()})
+	return reply(c, http.StatusOK, keyCreated{k.ID, said, token.Text()})
 }
 
 // regenerateKey puts a new key in the place of one; removed says that the number's webhook went with it.

@@ -118,6 +118,12 @@ func inSeconds(ds []time.Duration) []int64 {
 // webhooksPage is how many webhooks a list holds.
 const webhooksPage = 100
 
+// webhookList is a page of webhooks.
+type webhookList struct {
+	Webhooks []webhookJSON `json:"webhooks"`
+	Next     string        `json:"next_cursor,omitempty"`
+}
+
 func (s *Server) handleWebhookList(c *fiber.Ctx, who caller) error {
 	after, err := cursor(c.Query("cursor"))
 	if err != nil {
@@ -131,10 +137,7 @@ func (s *Server) handleWebhookList(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	list := struct {
-		Webhooks []webhookJSON `json:"webhooks"`
-		Next     string        `json:"next_cursor,omitempty"`
-	}{Webhooks: make([]webhookJSON, len(ws)), Next: next}
+	list := webhookList{Webhooks: make([]webhookJSON, len(ws)), Next: next}
 	for i, w := range ws {
 		list.Webhooks[i] = webhookView(w)
 	}
@@ -150,6 +153,14 @@ func (s *Server) webhooks(ctx context.Context, businessID, after int64, limit in
 	return ws[:limit], strconv.FormatInt(ws[limit-1].ID, 10), nil
 }
 
+// webhookCreated is a new webhook's id and secret, and what its receiver answered to the challenge of a dialect that has one.
+type webhookCreated struct {
+	ID      int64  `json:"id"`
+	Message string `json:"message"`
+	Secret  string `json:"secret,omitempty"`
+	*verdictJSON
+}
+
 func (s *Server) handleWebhookCreate(c *fiber.Ctx, who caller) error {
 	ch, err := parseWebhook(c.Request().Body())
 	if err != nil {
@@ -159,12 +170,7 @@ func (s *Server) handleWebhookCreate(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	created := struct {
-		ID      int64  `json:"id"`
-		Message string `json:"message"`
-		Secret  string `json:"secret,omitempty"`
-		*verdictJSON
-	}{w.ID, "Webhook created." + asked.hint(w.ID), w.Secret.Text(), asked.view()}
+	created := webhookCreated{w.ID, "Webhook created." + asked.hint(w.ID), w.Secret.Text(), asked.view()}
 	return reply(c, http.StatusCreated, created)
 }
 
@@ -229,6 +235,12 @@ func (s *Server) handleWebhookGet(c *fiber.Ctx, who caller) error {
 	return reply(c, http.StatusOK, map[string]webhookJSON{"webhook": webhookView(w)})
 }
 
+// webhookUpdated says what was done to a webhook, and what its receiver answered where it was challenged anew.
+type webhookUpdated struct {
+	Message string `json:"message"`
+	*verdictJSON
+}
+
 func (s *Server) handleWebhookUpdate(c *fiber.Ctx, who caller) error {
 	id, err := pathID(c, "id")
 	if err != nil {
@@ -246,10 +258,7 @@ func (s *Server) handleWebhookUpdate(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	updated := struct {
-		Message string `json:"message"`
-		*verdictJSON
-	}{"Webhook updated." + asked.hint(id) + kept, asked.view()}
+	updated := webhookUpdated{"Webhook updated." + asked.hint(id) + kept, asked.view()}
 	return reply(c, http.StatusOK, updated)
 }
 
