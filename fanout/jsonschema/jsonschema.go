@@ -23,10 +23,33 @@ const Dialect = "https://json-schema.org/draft/2020-12/schema"
 //
 // A moment (time.Time, or a struct that embeds it) is a string with the format date-time, and anything else that
 // marshals itself is not described further, as is json.RawMessage: any value.
-func Of(t reflect.Type) map[string]any {
+func Of(t reflect.Type) map[string]any { return Describer{}.Of(t) }
+
+// Describer describes types with what somebody knows of them besides. The zero value knows nothing.
+type Describer struct {
+	// Known is asked before a type is described, pointers and embedded structs apart, and may answer for it: with a reference, or
+	// with what a type that marshals itself comes to. nil, or nothing answered: it is described as it is declared.
+	Known func(t reflect.Type) map[string]any
+	// Tell may add to what is said of a struct's field, such as a description. nil: nothing is added.
+	Tell func(of reflect.Type, f reflect.StructField, schema map[string]any)
+}
+
+// Of is the function of the same name with what d knows.
+func (d Describer) Of(t reflect.Type) map[string]any {
+	if t.Kind() == reflect.Pointer {
+		return d.Of(t.Elem())
+	}
+	if d.Known != nil {
+		if s := d.Known(t); s != nil {
+			return s
+		}
+	}
+	return d.Declared(t)
+}
+
+// Declared describes a type as it is declared, whatever Known would say of it; what it holds is described by Of.
+func (d Describer) Declared(t reflect.Type) map[string]any {
 	switch {
-	case t.Kind() == reflect.Pointer:
-		return Of(t.Elem())
 	case moment(t):
 		return map[string]any{"type": "string", "format": "date-time"}
 	case has[json.Marshaler](t):
@@ -49,13 +72,13 @@ func Of(t reflect.Type) map[string]any {
 		if t.Elem().Kind() == reflect.Uint8 {
 			return map[string]any{"type": "string", "contentEncoding": "base64"}
 		}
-		return map[string]any{"type": "array", "items": element(t.Elem())}
+		return map[string]any{"type": "array", "items": d.element(t.Elem())}
 	case reflect.Array:
-		return map[string]any{"type": "array", "items": element(t.Elem()), "minItems": t.Len(), "maxItems": t.Len()}
+		return map[string]any{"type": "array", "items": d.element(t.Elem()), "minItems": t.Len(), "maxItems": t.Len()}
 	case reflect.Map:
-		return map[string]any{"type": "object", "additionalProperties": element(t.Elem())}
+		return map[string]any{"type": "object", "additionalProperties": d.element(t.Elem())}
 	case reflect.Struct:
-		o := object{properties: map[string]any{}}
+		o := object{Describer: d, properties: map[string]any{}}
 		o.add(t, true)
 		return o.schema()
 	}
@@ -63,10 +86,15 @@ func Of(t reflect.Type) map[string]any {
 }
 
 // element is what a list, a map or a required field holds: nil is written as null.
-func element(t reflect.Type) map[string]any {
-	s := Of(t)
-	if typ, ok := s["type"]; ok && slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Map}, t.Kind()) {
+func (d Describer) element(t reflect.Type) map[string]any {
+	s := d.Of(t)
+	if !slices.Contains([]reflect.Kind{reflect.Pointer, reflect.Slice, reflect.Map}, t.Kind()) {
+		return s
+	}
+	if typ, ok := s["type"]; ok {
 		s["type"] = []any{typ, "null"}
+	} else if _, ok := s["$ref"]; ok {
+		s = map[string]any{"anyOf": []any{s, map[string]any{"type": "null"}}}
 	}
 	return s
 }
@@ -83,6 +111,7 @@ func moment(t reflect.Type) bool {
 
 // object collects the fields of a struct and of those that it embeds.
 type object struct {
+	Describer
 	properties map[string]any
 	required   []string
 }
@@ -102,7 +131,7 @@ func (o *object) add(t reflect.Type, present bool) {
 			if name == "" {
 				name = f.Name
 			}
-			o.field(name, strings.Split(options, ","), f.Type, present)
+			o.field(t, f, name, strings.Split(options, ","), present)
 		}
 	}
 	for _, f := range embedded {
@@ -110,7 +139,7 @@ func (o *object) add(t reflect.Type, present bool) {
 	}
 }
 
-func (o *object) field(name string, options []string, t reflect.Type, present bool) {
+func (o *object) field(of reflect.Type, f reflect.StructField, name string, options []string, present bool) {
 	if _, ok := o.properties[name]; ok {
 		return
 	}
@@ -119,9 +148,12 @@ func (o *object) field(name string, options []string, t reflect.Type, present bo
 	case slices.Contains(options, "string"):
 		s = map[string]any{"type": "string"}
 	case slices.Contains(options, "omitempty"), slices.Contains(options, "omitzero"):
-		s, present = Of(t), false
+		s, present = o.Of(f.Type), false
 	default:
-		s = element(t)
+		s = o.element(f.Type)
+	}
+	if o.Tell != nil {
+		o.Tell(of, f, s)
 	}
 	o.properties[name] = s
 	if present {
