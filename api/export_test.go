@@ -37,3 +37,6 @@ func SpokenMoment(text string, now time.Time) (time.Time, error) {
 func Refused(method, place string, role models.Role) error {
 	return caller{User: &models.User{Role: role}}.refused(needed(method, place))
 }
+
+// PathOf is a route as the OpenAPI document writes it.
+func PathOf(route string) string { return pathOf(route) }

@@ -57,15 +57,15 @@ func (m *Metrics) observe(area string) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		began := time.Now()
 		err := c.Next()
-		if o := m.requests[requestKind{area, classOf(answered(c, err))}]; o != nil {
+		if o := m.requests[requestKind{area, classOf(finalStatus(c, err))}]; o != nil {
 			o.Observe(time.Since(began).Seconds())
 		}
 		return err
 	}
 }
 
-// answered is the status that a handler's result becomes.
-func answered(c *fiber.Ctx, err error) int {
+// finalStatus is the status that a handler's result becomes.
+func finalStatus(c *fiber.Ctx, err error) int {
 	if err == nil {
 		return c.Response().StatusCode()
 	}

@@ -154,6 +154,7 @@ type Server struct {
 	checks    *checks
 	listeners *listeners
 	types     map[string]func() (*typeList, error) // by dialect
+	document  func() (*document, error)
 	// configuring keeps two requests of this process from making two webhooks of a number that has one.
 	configuring sync.Mutex
 
@@ -188,7 +189,7 @@ func New(o Options) (*Server, error) {
 		log: o.Log.With("component", "api"), now: o.Now, publicURL: strings.TrimSuffix(o.PublicURL, "/"), secure: o.SecureCookies,
 		registry: o.Registry, m: o.Metrics, token: o.MetricsToken, metricsOpen: o.MetricsOpen, logins: newLimiter(o.Now), tail: &tail{}, proxies: o.TrustedProxies,
 		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},
-		checks: &checks{running: map[int64]bool{}}, listeners: &listeners{of: map[int64]int{}}, types: typesByDialect(o.Now),
+		checks: &checks{running: map[int64]bool{}}, listeners: &listeners{of: map[int64]int{}}, types: typesByDialect(o.Now), document: sync.OnceValues(writeDocument),
 		streams: make(chan struct{}, maxStreams), waiting: make(chan struct{}, maxWaiting), closing: make(chan struct{})}
 	s.keys = &keyCache{store: o.Store, now: o.Now, used: s.noteKeyUse}
 	if s.publicURL != "" {
@@ -251,6 +252,7 @@ func (s *Server) Register(app *fiber.App) {
 	s.registerNumberAPI(app.Group("/v1", s.m.observe("v1")))
 	s.registerMediaLinks(app)
 	s.registerInspector(app)
+	s.registerDocument(app)
 	s.registerPages(app)
 }
 

@@ -26,6 +26,11 @@ const mediaUploadRoute = "/media"
 // maxUploadField bounds the fields beside the file, in bytes.
 const maxUploadField = 1024
 
+// uploadedJSON is a file that the platform took.
+type uploadedJSON struct {
+	ID string `json:"id"`
+}
+
 // handleMediaUpload passes a file on to the platform as it comes: the file of a form, as the Graph API takes it, or the body
 // itself, as the On-Premises style does.
 func (s *Server) handleMediaUpload(c *fiber.Ctx, who numberCaller) error {
@@ -39,9 +44,9 @@ func (s *Server) handleMediaUpload(c *fiber.Ctx, who numberCaller) error {
 	case err != nil:
 		return err
 	case form:
-		return reply(c, http.StatusOK, map[string]string{"id": id})
+		return reply(c, http.StatusOK, uploadedJSON{id})
 	}
-	return reply(c, http.StatusOK, map[string][]map[string]string{"media": {{"id": id}}})
+	return reply(c, http.StatusOK, map[string][]uploadedJSON{"media": {{id}}})
 }
 
 // upload answers the platform's id of a file, and whether the file came in a form.

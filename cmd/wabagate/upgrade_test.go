@@ -50,11 +50,11 @@ func runAsNewer() int {
 	return 0
 }
 
-// version makes processes of a version, by what they do.
-type version func(roles string) *process
+// starter makes processes of a version, by what they do.
+type starter func(roles string) *process
 
 // newerVersion are processes of a version to come.
-func newerVersion(t *testing.T, env []string) version {
+func newerVersion(t *testing.T, env []string) starter {
 	path, err := os.Executable()
 	require.NoError(t, err)
 	return func(roles string) *process {
@@ -65,7 +65,7 @@ func newerVersion(t *testing.T, env []string) version {
 }
 
 // presentVersion are processes of this one.
-func presentVersion(t *testing.T, env []string) version {
+func presentVersion(t *testing.T, env []string) starter {
 	return func(roles string) *process { return newProcess(t, env, "--roles", roles) }
 }
 
@@ -111,7 +111,7 @@ func upgradeStores(t *testing.T) []string {
 // upgrade brings a gateway under load from one version to the next as the README says, while somebody holds a table: both
 // versions work beside each other, one of the older begins again on the newer schema, and no answer and no line of a log
 // tells of it.
-func upgrade(t *testing.T, env []string, older, newer version) (applied string) {
+func upgrade(t *testing.T, env []string, older, newer starter) (applied string) {
 	old := []*process{older("ingress"), older("api"), older("worker")}
 	old[0].run("migrate")
 	made := old[0].bootstrap()

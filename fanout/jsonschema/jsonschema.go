@@ -50,7 +50,7 @@ func (d Describer) Of(t reflect.Type) map[string]any {
 // Declared describes a type as it is declared, whatever Known would say of it; what it holds is described by Of.
 func (d Describer) Declared(t reflect.Type) map[string]any {
 	switch {
-	case moment(t):
+	case Moment(t):
 		return map[string]any{"type": "string", "format": "date-time"}
 	case has[json.Marshaler](t):
 		return map[string]any{}
@@ -104,7 +104,8 @@ func has[M any](t reflect.Type) bool {
 	return t.Kind() != reflect.Interface && (t.Implements(m) || reflect.PointerTo(t).Implements(m))
 }
 
-func moment(t reflect.Type) bool {
+// Moment says whether a type is described as a date-time: time.Time, or a struct that embeds it and nothing else.
+func Moment(t reflect.Type) bool {
 	stamp := reflect.TypeFor[time.Time]()
 	return t == stamp || t.Kind() == reflect.Struct && t.NumField() == 1 && t.Field(0).Anonymous && t.Field(0).Type == stamp
 }
@@ -125,7 +126,7 @@ func (o *object) add(t reflect.Type, present bool) {
 		name, options, _ := strings.Cut(tag, ",")
 		switch {
 		case tag == "-":
-		case f.Anonymous && name == "" && inner(f.Type).Kind() == reflect.Struct && !moment(inner(f.Type)):
+		case f.Anonymous && name == "" && inner(f.Type).Kind() == reflect.Struct && !Moment(inner(f.Type)):
 			embedded = append(embedded, f)
 		case f.IsExported():
 			if name == "" {
