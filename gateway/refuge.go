@@ -48,22 +48,34 @@ func (r *RedisRefuge) put(ctx context.Context, b []byte) error {
 	}
 	conn := server.Conn() // WAIT is about what went through the same connection
 	defer func() { _ = conn.Close() }()
+	var push *redis.IntCmd
 	var info *redis.StringCmd
-	if _, err := conn.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.RPush(ctx, refugeKey, b)
-		info = p.Info(ctx, "replication")
+	_, _ = conn.Pipelined(ctx, func(p redis.Pipeliner) error { // each answers for itself
+		push, info = p.RPush(ctx, refugeKey, b), p.Info(ctx, "replication")
 		return nil
-	}); err != nil {
-		return err
-	}
-	if strings.Contains(info.Val(), "connected_slaves:0\r\n") {
+	})
+	switch {
+	case push.Err() != nil:
+		return push.Err()
+	case mayNot(info.Err()), info.Err() == nil && strings.Contains(info.Val(), "connected_slaves:0\r\n"):
 		return nil
+	case info.Err() != nil:
+		return info.Err()
 	}
 	has, err := conn.Wait(ctx, 1, replicaWait).Result()
-	if err == nil && has == 0 {
-		err = fmt.Errorf("no replica had them within %s", replicaWait)
+	switch {
+	case mayNot(err):
+		return nil
+	case err == nil && has == 0:
+		return fmt.Errorf("no replica had them within %s", replicaWait)
 	}
 	return err
+}
+
+// mayNot says whether a server does not let itself be asked: a managed one, or one whose user may do little. It is then
+// taken for one without replicas, which is better than to refuse what it keeps.
+func mayNot(err error) bool {
+	return err != nil && (redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "ERR unknown command"))
 }
 
 // server is the one that has the list.

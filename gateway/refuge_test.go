@@ -25,6 +25,15 @@ func TestRefugeIsOnAReplica(t *testing.T) {
 			t.Cleanup(func() { require.NoError(t, r.Stop()) })
 			return redis.NewClient(&redis.Options{Addr: r.Addr()}), nil
 		},
+		"reticent": func(t *testing.T) (redis.UniversalClient, []*throwaway.Redis) {
+			s, err := throwaway.StartSentinel(t.Context(), throwaway.SentinelOptions{Replicas: 1})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, s.Stop()) })
+			owner := redis.NewClient(&redis.Options{Addr: s.Servers()[0].Addr()})
+			defer func() { _ = owner.Close() }()
+			require.NoError(t, owner.Do(t.Context(), "ACL", "SETUSER", "gateway", "on", ">pw", "~*", "+@all", "-info").Err())
+			return redis.NewClient(&redis.Options{Addr: s.Servers()[0].Addr(), Username: "gateway", Password: "pw"}), nil
+		},
 		"Sentinel": func(t *testing.T) (redis.UniversalClient, []*throwaway.Redis) {
 			s, err := throwaway.StartSentinel(t.Context(), throwaway.SentinelOptions{Replicas: 1})
 			require.NoError(t, err)
