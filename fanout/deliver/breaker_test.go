@@ -2,6 +2,7 @@ package deliver_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
+	"wabagate/deploy/throwaway"
 	"wabagate/fanout/deliver"
 )
 
@@ -35,19 +37,22 @@ func (h *hands) move(d time.Duration) {
 // floor is some workers with one Redis and one clock.
 type floor struct {
 	t       *testing.T
-	client  *redis.Client
+	client  redis.UniversalClient
 	clock   *hands
 	workers []*deliver.Breaker
 }
 
-// eachRedis runs a test on a real Redis and on the embedded one.
-func eachRedis(t *testing.T, workers int, test func(*floor)) {
-	embedded := func(t *testing.T) *redis.Client {
+// eachRedis runs a test on a real Redis and on the embedded one, and on others.
+func eachRedis(t *testing.T, workers int, test func(*floor), others ...string) {
+	embedded := func(t *testing.T) redis.UniversalClient {
 		c := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 		t.Cleanup(func() { _ = c.Close() })
 		return c
 	}
-	for name, client := range map[string]func(*testing.T) *redis.Client{"server": redisClient, "embedded": embedded} {
+	stores := map[string]func(*testing.T) redis.UniversalClient{"embedded": embedded, "cluster": clusterClient,
+		"server": func(t *testing.T) redis.UniversalClient { return redisClient(t) }}
+	for _, name := range append([]string{"server", "embedded"}, others...) {
+		client := stores[name]
 		t.Run(name, func(t *testing.T) {
 			f := &floor{t: t, client: client(t), clock: &hands{t: at}}
 			for range workers {
@@ -56,6 +61,19 @@ func eachRedis(t *testing.T, workers int, test func(*floor)) {
 			test(f)
 		})
 	}
+}
+
+// clusterClient is of a Redis Cluster of its own: what a breaker asks together lies on several nodes.
+func clusterClient(t *testing.T) redis.UniversalClient {
+	cluster, err := throwaway.StartCluster(t.Context(), throwaway.ClusterOptions{})
+	if errors.Is(err, throwaway.ErrMissing) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, cluster.Stop()) })
+	c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{cluster.Nodes()[0].Addr()}})
+	t.Cleanup(func() { _ = c.Close() })
+	return c
 }
 
 // beat lets every worker hear of the others, a quarter of a second later.
@@ -168,7 +186,7 @@ func TestBreaker(t *testing.T) {
 		for i := range f.workers {
 			f.attempts(i, 7, 1, true)
 		}
-	})
+	}, "cluster")
 }
 
 // Most of it works, at workers that have no trouble: the failures of one are not all that happens.
