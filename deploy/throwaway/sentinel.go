@@ -65,7 +65,7 @@ func (s *Sentinel) begin(ctx context.Context, o SentinelOptions) error {
 	clients := clientsOf(s.servers)
 	defer closeAll(clients)
 	for _, c := range clients[1:] {
-		if err := c.SlaveOf(ctx, host, strconv.Itoa(s.servers[0].port)).Err(); err != nil {
+		if err := c.ReplicaOf(ctx, host, strconv.Itoa(s.servers[0].port)).Err(); err != nil {
 			return err
 		}
 	}
