@@ -33,4 +33,8 @@
 // platform hears of it, and what became of it is kept in one transaction with the callback that tells the translator: so
 // whoever dies in between leaves a row that says what is not known. Attempts are counted when they begin, and an answer
 // names the attempt it is of: who comes late does not undo what was decided meanwhile.
+//
+// 2026-11-21: an older version works on a newer schema while the gateway is upgraded (package migrations). So statements
+// name their columns: what * stands for is settled when a connection first prepares a statement, and PostgreSQL refuses it
+// once a column was added.
 package models
