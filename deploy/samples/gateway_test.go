@@ -122,7 +122,10 @@ func (g *gateway) deliversTo(t *testing.T, r one) {
 // receive posts a message as the platform does.
 func (g *gateway) receive(t *testing.T, wamid, text string) {
 	t.Helper()
-	body := fmt.Appendf(nil, `{"object":"whatsapp_business_account","entry":[{"id":"500100200300400","changes":[{"field":"messages","value":{"messaging_product":"whatsapp","metadata":{"display_phone_number":"15550100200","phone_number_id":"600700800900100"},"contacts":[{"profile":{"name":"Ada"},"wa_id":"15550177321"}],"messages":[{"from":"15550177321","id":"wamid.%s.%s","timestamp":"%d","type":"text","text":{"body":%q}}]}}]}]}`,
+	body := fmt.Appendf(nil, `{"object":"whatsapp_business_account","entry":[{"id":"500100200300400","changes":[{"field":"messages","value":{`+
+		`"messaging_product":"whatsapp","metadata":{"display_phone_number":"15550100200","phone_number_id":"600700800900100"},`+
+		`"contacts":[{"profile":{"name":"Ada"},"wa_id":"15550177321"}],`+
+		`"messages":[{"from":"15550177321","id":"wamid.%s.%s","timestamp":"%d","type":"text","text":{"body":%q}}]}}]}]}`,
 		t.Name(), wamid, time.Now().Unix(), text)
 	h := http.Header{"Content-Type": {"application/json"}}
 	h.Set(waba.SignatureHeader, waba.Sign([]byte(appSecret), body))

@@ -74,7 +74,12 @@ func TestReadmeNamesEverySample(t *testing.T) {
 	for _, l := range languages {
 		require.Contains(t, readme, "`"+l.run+"`")
 		require.Contains(t, readme, "("+l.file+")")
-		require.FileExists(t, l.file)
+		source, err := os.ReadFile(l.file)
+		require.NoError(t, err)
+		require.True(t, strings.Contains(string(source), l.constant), "%s compares otherwise", l.file)
+		for _, hint := range []string{"webhook-id", "data.sequence", "x-wabagate-skipped", "x-wabagate-test"} {
+			require.True(t, strings.Contains(strings.ToLower(string(source)), hint), "%s says nothing of %s", l.file, hint)
+		}
 	}
 }
 
