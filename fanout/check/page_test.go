@@ -1,10 +1,13 @@
 package check_test
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -48,7 +51,18 @@ func TestReceiverOfTheReadme(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "receiver.js"), []byte(code), 0o600))
 	for _, text := range []string{secret, signature.NewRandomSecret().Text()} {
-		r := receiver(t, "wabagate", fanouttest.Program(t, dir, text, "node", "receiver.js"))
+		url := fanouttest.Program(t, dir, text, "node", "receiver.js")
+		// As many letters as a signature has, and more bytes: timingSafeEqual throws then, and ends the process of who lets it.
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader("{}"))
+		require.NoError(t, err)
+		req.Header = http.Header{"Webhook-Id": {"evt_1"}, "Webhook-Timestamp": {strconv.FormatInt(time.Now().Unix(), 10)},
+			"Webhook-Signature": {"v1," + strings.Repeat("\xe9", 44)}}
+		res, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, http.StatusUnauthorized, res.StatusCode)
+
+		r := receiver(t, "wabagate", url)
 		r.Secrets = []signature.Secret{signature.NewSecret(text)}
 		report := run(t, r)
 		require.Empty(t, results(report))
