@@ -65,6 +65,7 @@ func (r one) refuses(t *testing.T) {
 			{"half a signature", set(own, first[:len(first)/2]), nil, false},
 			{"a longer signature", set(own, first+"0"), nil, false},
 			{"letters of other alphabets", set(own, "v1,\u00e9\u00ff"+first[5:]), nil, false},
+			{"as many letters, of more bytes", set(own, strings.Repeat("\xe9", len(first))), nil, false},
 			{"an old timestamp", sign(t, name, e.ID, now.Add(-6*time.Minute), body, r.secret), nil, true},
 			{"a timestamp to come", sign(t, name, e.ID, now.Add(6*time.Minute), body, r.secret), nil, true},
 			{"another timestamp", set(stamp, fmt.Sprint(now.Unix()-1)), nil, true},

@@ -13,7 +13,7 @@ using System.Xml;
 using System.Xml.Linq;
 
 /// <summary>
-/// Takes wabagate's events. Copy this file into your program; it needs nothing but .NET 6 or newer, or Mono.
+/// Takes wabagate's events. Copy this file into your program; it needs nothing but .NET 8 or newer, or Mono 6.
 /// <code>
 /// WEBHOOK_SECRET=whsec_… dotnet run -- 3000        (with Receiver.csproj beside it)
 /// </code>
@@ -92,7 +92,13 @@ public static class Receiver
 
     static byte[] Mac(byte[] key, string before, byte[] raw)
     {
-        using (var mac = new HMACSHA256(key)) return mac.ComputeHash(Encoding.UTF8.GetBytes(before).Concat(raw).ToArray());
+        byte[] head = Encoding.UTF8.GetBytes(before);
+        using (var mac = new HMACSHA256(key))
+        {
+            mac.TransformBlock(head, 0, head.Length, null, 0);
+            mac.TransformFinalBlock(raw, 0, raw.Length); // bytes: a text of them would have lost what is no UTF-8
+            return mac.Hash;
+        }
     }
 
     /// <summary>
