@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"wabagate/cmd/wabagate/doctor"
@@ -19,7 +20,7 @@ import (
 const defaultConns = 16
 
 func doctorCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, settingsOnly bool
 	var processes int
 	cmd := &cobra.Command{
 		Use:   "doctor",
@@ -28,17 +29,17 @@ func doctorCommand() *cobra.Command {
 			"It changes nothing. Each line is a check: ok, warning or wrong, with what to do.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var findings []doctor.Finding
-			if cfg, err := loadConfig(os.Environ()); err != nil {
-				findings = []doctor.Finding{{Check: "configuration", Level: doctor.Wrong, Says: err.Error(), Remedy: "correct the environment; wabagate serve --help lists the settings"}}
-			} else {
+			redis.SetLogger(silent{}) // what it has to say of connections, the findings say
+			cfg, err := loadConfig(os.Environ())
+			findings := []doctor.Finding{judgeSettings(err)}
+			if err == nil && !settingsOnly {
 				o, err := doctorOptions(cfg, processes)
 				if err != nil {
 					return err
 				}
-				ctx, cancel := context.WithTimeout(cmd.Context(), 5*time.Minute)
+				ctx, cancel := context.WithTimeout(cmd.Context(), doctorPatience)
 				defer cancel()
-				findings = append([]doctor.Finding{{Check: "configuration", Level: doctor.OK, Says: "every setting is known and well-formed"}}, doctor.Run(ctx, o)...)
+				findings = append(findings, doctor.Run(ctx, o)...)
 			}
 			report := doctor.NewReport(findings)
 			show := report.Text
@@ -55,9 +56,26 @@ func doctorCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for scripts")
+	cmd.Flags().BoolVar(&settingsOnly, "settings", false, "only look whether the settings are known and well-formed")
 	cmd.Flags().IntVar(&processes, "processes", 0, "how many processes share the database (default: those that work on the queues)")
 	return cmd
 }
+
+// doctorPatience bounds a whole examination: thousands of receivers may be dead.
+const doctorPatience = 5 * time.Minute
+
+func judgeSettings(err error) doctor.Finding {
+	const check = "configuration"
+	if err != nil {
+		return doctor.Finding{Check: check, Level: doctor.Wrong, Says: err.Error(), Remedy: "correct the environment; wabagate serve --help lists the settings"}
+	}
+	return doctor.Finding{Check: check, Level: doctor.OK, Says: "every setting is known and well-formed"}
+}
+
+// silent is a log of the Redis client that nobody reads.
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
 
 // doctorOptions is a deployment as its processes are configured.
 func doctorOptions(cfg Config, processes int) (doctor.Options, error) {

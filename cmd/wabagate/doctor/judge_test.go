@@ -114,6 +114,7 @@ func TestJudgeTopology(t *testing.T) {
 func TestJudgeUnreachable(t *testing.T) {
 	for text, says := range map[string]string{
 		"dial tcp: refused": "start it", "NOAUTH Authentication required.": "user or password", "WRONGPASS invalid": "user or password",
+		"redis: all sentinels specified in configuration are unreachable: redis: nil\nredis: nil": "no master of the name",
 	} {
 		f := judgeUnreachable(errors.New(text), false)
 		require.Equal(t, Wrong, f.Level)

@@ -122,6 +122,9 @@ func redisNodes(ctx context.Context, client redis.UniversalClient) (nodes []redi
 // redisFacts asks one server. What it does not tell stays zero: managed servers refuse CONFIG.
 func redisFacts(ctx context.Context, c *redis.Client) (redisNode, error) {
 	n := redisNode{Addr: c.Options().Addr}
+	if n.Addr == "FailoverClient" { // what the client calls whom the Sentinels name
+		n.Addr = "the master"
+	}
 	text, err := c.Info(ctx).Result()
 	if err != nil {
 		return n, err

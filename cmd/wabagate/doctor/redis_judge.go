@@ -11,8 +11,10 @@ const oldestRedis = 7
 // judgeUnreachable says why Redis does not answer.
 func judgeUnreachable(err error, cluster bool) Finding {
 	const check = "redis"
-	text := err.Error()
+	text := strings.Join(strings.Fields(err.Error()), " ")
 	switch {
+	case strings.Contains(text, "all sentinels") && strings.Contains(text, "redis: nil"):
+		return wrong(check, "the Sentinels know no master of the name in REDIS_URL", "write ?master_name=… as their configuration does: sentinel monitor NAME …")
 	case cluster && strings.Contains(text, "cluster support disabled"):
 		return wrong(check, "REDIS_URL names several hosts, as of a Cluster, and they are none", "name one host, or the Sentinels with ?master_name=…")
 	case strings.Contains(text, "NOAUTH"), strings.Contains(text, "WRONGPASS"):
