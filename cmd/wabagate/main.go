@@ -43,6 +43,6 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), demoCommand(), migrateCommand(), adminCommand(), doctorCommand(), simulateCommand(), listen.Command(), trigger.Command(), benchCommand())
+	root.AddCommand(serveCommand(), demoCommand(), migrateCommand(), adminCommand(), doctorCommand(), healthCommand(), simulateCommand(), listen.Command(), trigger.Command(), benchCommand())
 	return root
 }
