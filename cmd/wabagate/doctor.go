@@ -57,7 +57,7 @@ func doctorCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for scripts")
 	cmd.Flags().BoolVar(&settingsOnly, "settings", false, "only look whether the settings are known and well-formed")
-	cmd.Flags().IntVar(&processes, "processes", 0, "how many processes share the database (default: those that work on the queues)")
+	cmd.Flags().IntVar(&processes, "processes", 0, "how many processes share the database (default: as many as are seen)")
 	return cmd
 }
 
@@ -96,9 +96,9 @@ func doctorOptions(cfg Config, processes int) (doctor.Options, error) {
 		o.Disks = append(o.Disks, cfg.Data)
 	}
 	dir := cmp.Or(cfg.Media.Dir, filepath.Join(cfg.Data, "media"))
-	o.Media, o.MediaPlace = func(context.Context) error { return writable(dir) }, dir
+	o.Media, o.MediaPlace, o.MediaUnsaid = func(context.Context) error { return writable(dir) }, dir, cfg.Media.Dir == ""
 	if b := cfg.Media.Bucket; b.Bucket != "" {
-		o.MediaPlace = "the bucket " + b.Bucket
+		o.MediaPlace, o.MediaUnsaid = "the bucket "+b.Bucket, false
 		o.Media = func(ctx context.Context) error {
 			bucket, err := openBucket(cfg.Media)
 			if err != nil {

@@ -64,7 +64,7 @@ func (d *doctor) lookAtServer(ctx context.Context) bool {
 	}
 	processes := d.Processes
 	if processes == 0 {
-		processes = max(1, d.seen(ctx))
+		processes = max(1, d.seen(), p.Hosts)
 	}
 	d.say(judgePostgres(p, processes, d.Conns)...)
 	d.say(judgeClock("postgres clock", "PostgreSQL", p.Time, asked))
@@ -139,17 +139,24 @@ func (d *doctor) lookAtMedia(ctx context.Context) {
 	if d.Media != nil {
 		ctx, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
-		if err := d.Media(ctx); err != nil {
-			d.say(wrong("media", "files of messages cannot be kept: "+err.Error(), "let the gateway's user write there, or set WABAGATE_MEDIA to another directory or bucket"))
-		} else {
-			d.say(fine("media", "files of messages can be kept in %s", d.MediaPlace))
-		}
+		d.say(judgeMedia(d.MediaPlace, d.Media(ctx), d.MediaUnsaid && !d.embedded()))
 	}
 	for _, dir := range d.Disks {
 		if free, total, ok := room(dir); ok {
 			d.say(judgeDisk(dir, free, total))
 		}
 	}
+}
+
+func judgeMedia(place string, err error, scattered bool) Finding {
+	const check = "media"
+	switch {
+	case err != nil:
+		return wrong(check, "files of messages cannot be kept: "+err.Error(), "let the gateway's user write there, or set WABAGATE_MEDIA to another directory or bucket")
+	case scattered:
+		return warning(check, "files of messages are kept in "+place+", in which each process looks for itself", "set WABAGATE_MEDIA to a directory that all processes share, or to a bucket")
+	}
+	return fine(check, "files of messages can be kept in %s", place)
 }
 
 // since is how long ago something was, in words for people.

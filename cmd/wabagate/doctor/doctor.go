@@ -53,7 +53,8 @@ type Options struct {
 	Redis *redis.UniversalOptions
 	// Layout is which queues there are.
 	Layout task.Layout
-	// Processes is how many share the database; 0: as many as work on the queues, one at least.
+	// Processes is how many share the database; 0: as many as are seen, one at least: those that work on the queues, or the
+	// machines from which the database is used.
 	Processes int
 	// Conns is how many connections a process opens at most in each of its two pools.
 	Conns int
@@ -75,6 +76,8 @@ type Options struct {
 	// Media tries whether files can be kept; nil: not tried. MediaPlace is where, for people.
 	Media      func(context.Context) error
 	MediaPlace string
+	// MediaUnsaid says that MediaPlace is where nobody said otherwise: a directory of each process's own.
+	MediaUnsaid bool
 	// Disks are the directories whose disks are looked at.
 	Disks []string
 

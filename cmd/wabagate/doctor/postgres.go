@@ -17,8 +17,9 @@ type postgres struct {
 
 	Size int64 // of the database, in bytes
 	// Room is how many connections the gateway's user may open at most: what is reserved for superusers and the limits of
-	// the user and the database are taken off. Others is how many sessions are open that are not the gateway's.
-	Room, Others int
+	// the user and the database are taken off. Others is how many sessions are open that are not called after the gateway.
+	// Hosts is on how many machines the gateway's sessions are.
+	Room, Others, Hosts int
 	// Age is how many transactions ago the oldest row was frozen.
 	Age int64
 	// Foreign are tables that another role owns, which the gateway can therefore not drop.
@@ -65,9 +66,6 @@ type archive struct{ LastDone, LastFailed time.Time }
 var settingNames = []string{"fsync", "full_page_writes", "synchronous_commit", "synchronous_standby_names", "max_connections", "shared_buffers", "max_wal_size",
 	"autovacuum", "track_counts", "statement_timeout", "transaction_timeout", "lock_timeout", "default_transaction_read_only", "archive_mode"}
 
-// applicationName is what the gateway's own sessions are called unless DATABASE_URL says otherwise.
-const applicationName = "wabagate"
-
 // postgresFacts asks a database. Statistics that the user may not read stay empty.
 func postgresFacts(ctx context.Context, conn *pgx.Conn) (p postgres, err error) {
 	p.Settings = map[string]string{}
@@ -91,8 +89,8 @@ func postgresFacts(ctx context.Context, conn *pgx.Conn) (p postgres, err error) 
 					- coalesce(nullif(current_setting('reserved_connections', true), '')::int, 0),
 					(SELECT CASE WHEN rolconnlimit < 0 THEN 1000000 ELSE rolconnlimit END FROM pg_roles WHERE rolname = current_user),
 					(SELECT CASE WHEN datconnlimit < 0 THEN 1000000 ELSE datconnlimit END FROM pg_database WHERE datname = current_database())),
-				(SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND NOT (datname = current_database() AND application_name = $1))`,
-				applicationName).Scan(&p.Room, &p.Others)
+				(SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend' AND NOT (datname = current_database() AND application_name LIKE 'wabagate%')),
+				(SELECT count(DISTINCT client_addr)::int FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'wabagate')`).Scan(&p.Room, &p.Others, &p.Hosts)
 		},
 		func() error {
 			return conn.QueryRow(ctx, `SELECT coalesce(array_agg(c.relname::text ORDER BY c.relname), '{}') FROM pg_class c

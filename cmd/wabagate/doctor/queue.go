@@ -66,7 +66,7 @@ func (d *doctor) ask() (*crew, error) {
 }
 
 // seen is how many processes work on the queues, as far as anybody says.
-func (d *doctor) seen(context.Context) int {
+func (d *doctor) seen() int {
 	c, err := d.ask()
 	if err != nil || c == nil {
 		return 0

@@ -34,8 +34,8 @@ type hook struct {
 
 // How many webhooks are tried, and how many at once. What is more is counted.
 const (
-	hooksTried  = 2000
-	hooksAtOnce = 32
+	hooksTried  = 1000
+	hooksAtOnce = 64
 )
 
 // lookAtWebhooks tries the way to every webhook's receiver, without posting anything.
