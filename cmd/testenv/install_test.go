@@ -19,11 +19,11 @@ func TestNeeds(t *testing.T) {
 		command string
 		want    string
 	}{
-		{"everything", nil, "go test -race ./...", "postgresql redis-server chromium " + samples + " prometheus gcc libc6-dev"},
-		{"no race detector", nil, "go test ./...", "postgresql redis-server chromium " + samples + " prometheus"},
-		{"empty is unset", []string{databaseVar + "=", redisVar + "="}, "env", "postgresql redis-server chromium " + samples + " prometheus"},
-		{"own servers", []string{databaseVar + "=x", redisVar + "=x"}, "env", "chromium " + samples + " prometheus"},
-		{"no browser wanted", []string{databaseVar + "=x", redisVar + "=x", chromiumVar + "="}, "env", samples + " prometheus"},
+		{"everything", nil, "go test -race ./...", "postgresql redis-server chromium " + samples + " prometheus nginx-light gcc libc6-dev"},
+		{"no race detector", nil, "go test ./...", "postgresql redis-server chromium " + samples + " prometheus nginx-light"},
+		{"empty is unset", []string{databaseVar + "=", redisVar + "="}, "env", "postgresql redis-server chromium " + samples + " prometheus nginx-light"},
+		{"own servers", []string{databaseVar + "=x", redisVar + "=x"}, "env", "chromium " + samples + " prometheus nginx-light"},
+		{"no browser wanted", []string{databaseVar + "=x", redisVar + "=x", chromiumVar + "="}, "env", samples + " prometheus nginx-light"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

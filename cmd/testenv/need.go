@@ -49,7 +49,8 @@ func needs(lookup func(string) (string, bool), command []string) []need {
 		need{why: "Ruby, for deploy/samples", packages: []string{"ruby", "ruby-webrick"}, missing: notOnPath("ruby"), told: true},
 		need{why: "a JDK, for the same", packages: []string{"default-jdk-headless"}, missing: notOnPath("java", "javac"), told: true},
 		need{why: "C#, for the same", packages: csharp, missing: noCSharp, told: true},
-		need{why: "promtool, for the tests of the alert rules", packages: []string{"prometheus"}, missing: notOnPath("promtool")})
+		need{why: "promtool, for the tests of the alert rules", packages: []string{"prometheus"}, missing: notOnPath("promtool")},
+		need{why: "nginx, for the sample of a reverse proxy", packages: []string{"nginx-light"}, missing: notOnPath("nginx"), told: true})
 	if slices.Contains(command, "-race") {
 		list = append(list, need{why: "a C compiler for the race detector", packages: []string{"gcc", "libc6-dev"}, missing: noCompiler})
 	}
