@@ -172,8 +172,7 @@ func (i *image) copy(args []string) {
 		} else {
 			require.NoError(i.t, err)
 			if info.IsDir() {
-				require.NoError(i.t, os.MkdirAll(target, info.Mode().Perm()))
-				require.NoError(i.t, os.CopyFS(target, os.DirFS(path)))
+				copyTree(i.t, path, target)
 				require.NoError(i.t, os.Chmod(target, info.Mode()))
 				continue
 			}
@@ -191,6 +190,25 @@ func (i *image) copy(args []string) {
 		}
 		require.NoError(i.t, os.WriteFile(file, content, mode))
 	}
+}
+
+// copyTree copies a folder onto another.
+func copyTree(t *testing.T, from, to string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, _ := filepath.Rel(from, path)
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(to, name), 0o755)
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, name), content, 0o644)
+	}))
 }
 
 func exists(path string) bool {
