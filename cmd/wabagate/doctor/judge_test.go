@@ -101,14 +101,16 @@ func TestJudgeTopology(t *testing.T) {
 	require.Contains(t, text, "lonely:1 has no replica")
 
 	judgeAll(t, func() []sentinel {
-		return []sentinel{{Addr: "s1", Others: 2, Replicas: 1, Flags: "master"}, {Addr: "s2", Others: 2, Replicas: 1, Flags: "master"}}
-	}, judgeSentinels, []judged[[]sentinel]{
+		return []sentinel{{Addr: "s1", Others: 2, Flags: "master"}, {Addr: "s2", Others: 2, Flags: "master"}}
+	}, func(s []sentinel) []Finding { return judgeSentinels(s, three[:1]) }, []judged[[]sentinel]{
 		{"one is gone", func(s *[]sentinel) { (*s)[1] = sentinel{Addr: "s2", Err: "refused"} }, Warning, "s2 does not answer"},
 		{"no quorum", func(s *[]sentinel) { (*s)[0].Quorum = "NOQUORUM" }, Wrong, "NOQUORUM"},
-		{"no replica", func(s *[]sentinel) { (*s)[0].Replicas = 0 }, Wrong, "nothing to fail over to"},
 		{"down", func(s *[]sentinel) { (*s)[0].Flags = "s_down,master" }, Wrong, "s_down"},
 		{"two", func(s *[]sentinel) { (*s)[0].Others, (*s)[1].Others = 1, 1 }, Warning, "run three"},
 	})
+	level, text = worst(judgeSentinels([]sentinel{{Addr: "s1", Others: 2, Flags: "master"}}, []redisNode{{Addr: "the master"}})...)
+	require.Equal(t, Wrong, level)
+	require.Contains(t, text, "nothing to fail over to")
 }
 
 func TestJudgeUnreachable(t *testing.T) {
@@ -120,7 +122,7 @@ func TestJudgeUnreachable(t *testing.T) {
 		require.Equal(t, Wrong, f.Level)
 		require.Contains(t, f.Says+f.Remedy, says)
 	}
-	require.Contains(t, judgeUnreachable(errors.New("ERR This instance has cluster support disabled"), true).Says, "they are none")
+	require.Contains(t, judgeUnreachable(errors.New("ERR This instance has cluster support disabled"), true).Says, "the Redis there is none")
 }
 
 func TestJudgePostgres(t *testing.T) {

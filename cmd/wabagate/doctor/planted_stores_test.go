@@ -141,7 +141,7 @@ func TestPlantedInRedis(t *testing.T) {
 	o.Redis = &redis.UniversalOptions{Addrs: []string{lone.Addr()}}
 	requireFound(t, finds("redis cluster"), doctor.Wrong, "names it alone")
 	o.Redis = &redis.UniversalOptions{Addrs: []string{r.Addr(), replica.Addr()}, IsClusterMode: true}
-	requireFound(t, finds("redis"), doctor.Wrong, "they are none")
+	requireFound(t, finds("redis"), doctor.Wrong, "the Redis there is none")
 
 	require.NoError(t, r.Kill())
 	o.Redis = &redis.UniversalOptions{Addrs: []string{r.Addr()}}

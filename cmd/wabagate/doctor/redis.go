@@ -50,12 +50,11 @@ type redisTopology struct {
 
 // sentinel is what one Sentinel says of the master.
 type sentinel struct {
-	Addr     string
-	Err      string // it cannot be asked
-	Quorum   string // what it has against a failover; empty: it could
-	Others   int    // Sentinels that it knows besides itself
-	Replicas int
-	Flags    string
+	Addr   string
+	Err    string // it cannot be asked
+	Quorum string // what it has against a failover; empty: it could
+	Others int    // Sentinels that it knows besides itself
+	Flags  string // of the master
 }
 
 // lookAtRedis finds out which servers there are, and what is wrong with each.
@@ -66,6 +65,7 @@ func (d *doctor) lookAtRedis(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	o := *d.Redis
+	o.MaxRetries, o.DialerRetries = 1, 1 // what does not answer now is a finding
 	client := redis.NewUniversalClient(&o)
 	if err := client.Ping(ctx).Err(); err != nil {
 		_ = client.Close()
@@ -149,11 +149,11 @@ func lookAtSentinels(ctx context.Context, o redis.UniversalOptions) []sentinel {
 	var found []sentinel
 	for _, addr := range o.Addrs {
 		s := sentinel{Addr: addr}
-		c := redis.NewSentinelClient(&redis.Options{Addr: addr, Username: o.SentinelUsername, Password: o.SentinelPassword, TLSConfig: o.TLSConfig, DialTimeout: 2 * time.Second})
+		c := redis.NewSentinelClient(&redis.Options{Addr: addr, Username: o.SentinelUsername, Password: o.SentinelPassword, TLSConfig: o.TLSConfig, DialTimeout: 2 * time.Second, MaxRetries: -1, DialerRetries: 1})
 		if master, err := c.Master(ctx, o.MasterName).Result(); err != nil {
 			s.Err = err.Error()
 		} else {
-			s.Others, s.Replicas, s.Flags = int(number(master["num-other-sentinels"])), int(number(master["num-slaves"])), master["flags"]
+			s.Others, s.Flags = int(number(master["num-other-sentinels"])), master["flags"]
 			if err := c.CkQuorum(ctx, o.MasterName).Err(); err != nil {
 				s.Quorum = err.Error()
 			}

@@ -16,7 +16,7 @@ func judgeUnreachable(err error, cluster bool) Finding {
 	case strings.Contains(text, "all sentinels") && strings.Contains(text, "redis: nil"):
 		return wrong(check, "the Sentinels know no master of the name in REDIS_URL", "write ?master_name=… as their configuration does: sentinel monitor NAME …")
 	case cluster && strings.Contains(text, "cluster support disabled"):
-		return wrong(check, "REDIS_URL names several hosts, as of a Cluster, and they are none", "name one host, or the Sentinels with ?master_name=…")
+		return wrong(check, "REDIS_URL names a Cluster, and the Redis there is none", "name one host, without cluster=true, or the Sentinels with ?master_name=…")
 	case strings.Contains(text, "NOAUTH"), strings.Contains(text, "WRONGPASS"):
 		return wrong(check, "refuses the user or password of REDIS_URL", "set REDIS_URL to redis://user:password@host:6379/0 with those of the server")
 	}
@@ -103,10 +103,10 @@ func judgeTopology(t redisTopology, nodes []redisNode) []Finding {
 	case "cluster":
 		return judgeCluster(t, nodes)
 	case "sentinel":
-		return judgeSentinels(t.Sentinels)
+		return judgeSentinels(t.Sentinels, nodes)
 	}
 	if len(nodes) == 1 && nodes[0].Cluster {
-		return []Finding{wrong("redis cluster", nodes[0].Addr+" is one of a Cluster, and REDIS_URL names it alone", "name several of its hosts, separated by commas: redis://host1:6379,host2:6379,host3:6379")}
+		return []Finding{wrong("redis cluster", nodes[0].Addr+" is one of a Cluster, and REDIS_URL names it alone", "name several of its hosts, separated by commas, or add ?cluster=true")}
 	}
 	return nil
 }
@@ -132,9 +132,14 @@ func judgeCluster(t redisTopology, nodes []redisNode) []Finding {
 	return fs
 }
 
-func judgeSentinels(all []sentinel) []Finding {
+func judgeSentinels(all []sentinel, nodes []redisNode) []Finding {
 	const check = "redis sentinel"
 	var fs []Finding
+	for _, n := range nodes {
+		if n.Replicas == 0 {
+			fs = append(fs, wrong(check, n.Addr+" has no replica: there is nothing to fail over to", "start one"))
+		}
+	}
 	known := 0
 	for _, s := range all {
 		switch {
@@ -145,8 +150,6 @@ func judgeSentinels(all []sentinel) []Finding {
 			fs = append(fs, wrong(check, s.Addr+" could not fail over now: "+s.Quorum, "start the missing Sentinels, or lower the quorum"))
 		case strings.Contains(s.Flags, "down"):
 			fs = append(fs, wrong(check, s.Addr+" sees the master as "+s.Flags, "look at the master's log"))
-		case s.Replicas == 0:
-			fs = append(fs, wrong(check, s.Addr+" knows no replica of the master: there is nothing to fail over to", "start a replica"))
 		}
 		known = max(known, s.Others+1)
 	}
