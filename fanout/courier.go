@@ -10,6 +10,7 @@ import (
 
 	"wabagate/fanout/deliver"
 	"wabagate/fanout/event"
+	"wabagate/fanout/trace"
 	"wabagate/models"
 	"wabagate/models/group"
 )
@@ -43,6 +44,7 @@ type Courier struct {
 	news    *Recorder
 	log     *slog.Logger
 	m       *Metrics
+	trace   *trace.Tracer // nil: off
 	// settles commits the results of live deliveries, calm the others: more of them at a time.
 	settles, calm *group.Committer[settling]
 	// patience is how long an event that fails may hold up its lane.
@@ -70,6 +72,8 @@ type CourierOptions struct {
 	Patience time.Duration
 	Log      *slog.Logger
 	Metrics  *Metrics
+	// Trace is told of every attempt; nil: tracing is off.
+	Trace *trace.Tracer
 	// Now is the clock; nil means the store's.
 	Now func() time.Time
 }
@@ -83,7 +87,7 @@ func NewCourier(o CourierOptions) *Courier {
 		o.Patience = 10 * time.Minute
 	}
 	c := &Courier{store: o.Store, routes: o.Routes, subs: o.Subscriptions, post: o.Poster, lanes: o.Lanes, rates: o.Rates, breaker: o.Breaker, queue: o.Queue, news: o.News,
-		patience: o.Patience, log: o.Log.With("component", "courier"), m: o.Metrics, now: o.Now, recent: newHandoff[[]models.Due](handoffBytes)}
+		patience: o.Patience, log: o.Log.With("component", "courier"), m: o.Metrics, trace: o.Trace, now: o.Now, recent: newHandoff[[]models.Due](handoffBytes)}
 	c.open, c.giveUp = context.WithCancel(context.Background())
 	c.settles = group.New(group.Options[settling]{MaxItems: 64, Linger: settleLinger}, c.settle)
 	c.calm = group.New(group.Options[settling]{MaxItems: 256, Linger: calmSettle}, c.settle)
@@ -287,8 +291,10 @@ func (c *Courier) attempt(ctx context.Context, w models.Work, sub *subscription,
 		return attempted{left: err}
 	}
 	started := c.now()
+	n := d.Attempts + 1
+	steps := c.stepsOf(d, sub.webhook.ID, n)
 	c.m.inFlight.Inc()
-	answer, verdict := c.send(ctx, sub, eventOf(d.Event, x), passed)
+	answer, verdict := c.send(ctx, sub, eventOf(d.Event, x), passed, steps.header())
 	c.m.inFlight.Dec()
 	pass.Leave()
 	stopped := answer.Err != nil && (ctx.Err() != nil || !held())
@@ -300,7 +306,6 @@ func (c *Courier) attempt(ctx context.Context, w models.Work, sub *subscription,
 	if stopped {
 		return attempted{left: cmp.Or(ctx.Err(), errLapsed)}
 	}
-	n := d.Attempts + 1
 	a := attempted{
 		probe: permit.Probe,
 		attempt: models.Attempt{EventID: d.Event.ID, WebhookID: sub.webhook.ID, N: n, StartedAt: started, Duration: answer.Duration, JobID: cmp.Or(w.JobID, d.JobID),
@@ -329,6 +334,7 @@ func (c *Courier) attempt(ctx context.Context, w models.Work, sub *subscription,
 		}
 	}
 	c.m.deliveries[a.update.State].Inc()
+	c.tellTrace(steps, d, sub.webhook.ID, a, verdict, c.now())
 	if c.log.Enabled(ctx, level) {
 		c.log.Log(ctx, level, "attempt", "event_id", event.Key(d.Event.Key).EventID(), "type", d.Event.Type, "webhook_id", sub.webhook.ID,
 			"attempt", n, "status_code", answer.Status, "duration_ms", answer.Duration.Milliseconds(), "outcome", verdict.Outcome)

@@ -13,8 +13,8 @@ import (
 	"wabagate/models"
 )
 
-// send renders, signs and posts. A panic on the way is a failure of this delivery and of no other.
-func (c *Courier) send(ctx context.Context, sub *subscription, e event.Event, passed []int64) (a deliver.Answer, v deliver.Verdict) {
+// send renders, signs and posts; a traceparent goes with it unless it is empty. A panic on the way is a failure of this delivery and of no other.
+func (c *Courier) send(ctx context.Context, sub *subscription, e event.Event, passed []int64, traceparent string) (a deliver.Answer, v deliver.Verdict) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.log.Error("delivery panicked", "event_id", e.ID, "webhook_id", sub.webhook.ID, "panic", p, "stack", string(debug.Stack()))
@@ -32,6 +32,9 @@ func (c *Courier) send(ctx context.Context, sub *subscription, e event.Event, pa
 	r := sub.request(e.ID, body, c.now())
 	if len(passed) > 0 {
 		r.Header.Set(SkippedHeader, sequences(passed))
+	}
+	if traceparent != "" {
+		r.Header.Set("Traceparent", traceparent)
 	}
 	answer := c.post.Post(ctx, r)
 	if answer.Err != nil {
@@ -87,7 +90,7 @@ func (c *Courier) Try(ctx context.Context, w models.Webhook, e event.Event) (mod
 	}
 	sub.header.Set(check.TestHeader, "sample")
 	started := c.now()
-	answer, verdict := c.send(ctx, sub, e, nil)
+	answer, verdict := c.send(ctx, sub, e, nil, "")
 	return models.Attempt{WebhookID: w.ID, N: 1, StartedAt: started, Duration: answer.Duration, Status: answer.Status,
 		Outcome: string(verdict.Outcome), Reason: verdict.Reason, Answer: string(answer.Body)}, body, nil
 }

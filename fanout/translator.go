@@ -11,6 +11,7 @@ import (
 
 	"wabagate/fanout/event"
 	"wabagate/fanout/task"
+	"wabagate/fanout/trace"
 	"wabagate/models"
 	"wabagate/models/group"
 )
@@ -27,6 +28,7 @@ type Translator struct {
 	recent *handoff[[]models.Callback]
 	// works are those of what people wait for, reports those of the rest: a transaction full of statuses holds up no message.
 	works, reports *group.Committer[models.Work]
+	trace          *trace.Tracer // nil: off
 }
 
 const (
@@ -48,6 +50,9 @@ func NewTranslator(r *Recorder, log *slog.Logger) *Translator {
 	t.reports = group.New(group.Options[models.Work]{MaxItems: calmWorks}, t.translate)
 	return t
 }
+
+// TraceTo tells a tracer of every callback from now on; to be called before the first.
+func (t *Translator) TraceTo(to *trace.Tracer) { t.trace = to }
 
 // Close finishes what is under way.
 func (t *Translator) Close() { t.works.Close(); t.reports.Close() }
@@ -80,7 +85,7 @@ func (t *Translator) translate(ctx context.Context, ws []models.Work) (err error
 	var callbacks []models.Callback
 	var done []int64
 	began := time.Now()
-	defer func() { t.m.transaction(began, oldest(callbacks), t.now(), err) }()
+	defer func() { t.ended(began, ws, callbacks, err) }()
 	for _, w := range ws {
 		cs, ok := t.recent.take(w.ID)
 		if !ok {
@@ -119,6 +124,26 @@ func (t *Translator) translate(ctx context.Context, ws []models.Work) (err error
 		}
 	}
 	return t.store.Translate(ctx, func(tx models.Translation) error { return tx.Write(ctx, models.Changes{Done: done}) })
+}
+
+// ended counts, logs and traces a transaction that is over. What failed is logged where it is tried again.
+func (t *Translator) ended(began time.Time, ws []models.Work, callbacks []models.Callback, err error) {
+	now := time.Now()
+	t.m.transaction(began, oldest(callbacks), t.now(), err)
+	if err != nil {
+		return
+	}
+	if t.log.Enabled(context.Background(), slog.LevelDebug) {
+		t.log.Debug("callbacks translated", "work_id", ws[0].ID, "groups", len(ws), "callbacks", len(callbacks), "duration_ms", now.Sub(began).Milliseconds())
+	}
+	if t.trace == nil {
+		return
+	}
+	for i := range callbacks {
+		cb := callbacks[i].ID
+		t.trace.Record(trace.Span{Trace: trace.OfCallback(cb), ID: trace.Of(trace.Translate, cb), Parent: trace.Of(trace.Commit, cb), Name: trace.Translate, Kind: trace.Consumer, Start: began, End: now,
+			Attributes: []trace.Attribute{{Key: "wabagate.callback_id", N: cb}, {Key: "wabagate.group_size", N: int64(len(callbacks))}}})
+	}
 }
 
 // oldest is when the first of callbacks came; zero: there are none.

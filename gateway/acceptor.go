@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"wabagate/fanout/trace"
 	"wabagate/models"
 	"wabagate/models/group"
 )
@@ -55,6 +56,7 @@ type Acceptor struct {
 	next    Next // nil: translated elsewhere
 	log     *slog.Logger
 	m       *Metrics
+	trace   *trace.Tracer // nil: off
 	// urgent commits what people wait for, calm the rest: each with its own work, so that a message does not wait in a
 	// queue of statuses.
 	urgent, calm *group.Committer[models.Callback]
@@ -89,6 +91,9 @@ func NewAcceptor(j Journal, refuge Refuge, q Enqueuer, next Next, log *slog.Logg
 	return a
 }
 
+// TraceTo tells a tracer of every callback from now on; to be called before the first.
+func (a *Acceptor) TraceTo(t *trace.Tracer) { a.trace = t }
+
 // Accept returns nil once the callback is durable; its id is given here. The body must not change afterwards.
 func (a *Acceptor) Accept(ctx context.Context, cb models.Callback) error {
 	if urgent(cb.Body) {
@@ -122,6 +127,7 @@ func (a *Acceptor) commit(cs []models.Callback, p models.Priority) error {
 	cancel()
 	a.m.database.done(began, err)
 	if err == nil {
+		a.kept(g, began, "database")
 		if a.next != nil {
 			a.next.Offer(g.Work, g.Callbacks)
 		}
@@ -152,8 +158,37 @@ func (a *Acceptor) takeRefuge(g Group) error {
 	a.m.redis.done(began, err)
 	if err == nil {
 		a.m.refuge.Add(float64(len(g.Callbacks)))
+		a.kept(g, began, "redis")
 	}
 	return err
+}
+
+// kept logs a group that is durable and tells the tracer of its callbacks.
+func (a *Acceptor) kept(g Group, began time.Time, store string) {
+	ended := time.Now()
+	if a.log.Enabled(context.Background(), slog.LevelDebug) {
+		size := 0
+		for i := range g.Callbacks {
+			size += len(g.Callbacks[i].Body)
+		}
+		a.log.Debug("callbacks kept", "work_id", g.Work.ID, "callbacks", len(g.Callbacks), "first_id", g.Callbacks[0].ID, "last_id", g.Callbacks[len(g.Callbacks)-1].ID, "bytes", size,
+			"store", store, "duration_ms", ended.Sub(began).Milliseconds())
+	}
+	if a.trace == nil {
+		return
+	}
+	for i := range g.Callbacks {
+		cb := &g.Callbacks[i]
+		id := trace.OfCallback(cb.ID)
+		if !a.trace.Traces(id) {
+			continue
+		}
+		accept, callback := trace.Of(trace.Accept, cb.ID), trace.Attribute{Key: "wabagate.callback_id", N: cb.ID}
+		a.trace.Record(trace.Span{Trace: id, ID: accept, Name: trace.Accept, Kind: trace.Server, Start: cb.ReceivedAt, End: ended,
+			Attributes: []trace.Attribute{callback, {Key: "wabagate.body_bytes", N: int64(len(cb.Body))}}})
+		a.trace.Record(trace.Span{Trace: id, ID: trace.Of(trace.Commit, cb.ID), Parent: accept, Name: trace.Commit, Kind: trace.Internal, Start: began, End: ended,
+			Attributes: []trace.Attribute{callback, {Key: "wabagate.work_id", N: g.Work.ID}, {Key: "wabagate.group_size", N: int64(len(g.Callbacks))}, {Key: "wabagate.store", Text: store}}})
+	}
 }
 
 // enqueue passes work to the queue beside the acknowledgements, several pieces at a time.

@@ -114,12 +114,13 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	guard := deliver.NewGuard(cfg.AllowPrivate, cfg.AllowHTTP)
 	client := deliver.NewClient(guard, deliver.Options{Proxy: cfg.Proxy})
 	a.onStop("delivery client", func() error { client.Close(); return nil })
+	tracer := a.newTracer(registry)
 	subs := fanout.NewSubscriptions(a.directory.Routes, log)
 	metrics := fanout.NewMetrics(registry)
 	lanes, breaker := deliver.NewLanes(cfg.InFlight, nil), deliver.NewBreaker(a.redis, a.store.Now)
 	recorder := fanout.NewRecorder(a.store, a.directory, subs, queue, nil, log, metrics, a.store.Now)
 	courier := fanout.NewCourier(fanout.CourierOptions{Store: a.store, Routes: a.directory, Subscriptions: subs, Poster: client, Lanes: lanes, Rates: deliver.NewRates(a.redis),
-		Breaker: breaker, Queue: queue, News: recorder, Patience: cfg.LanePatience, Log: log, Metrics: metrics, Now: a.store.Now})
+		Breaker: breaker, Queue: queue, News: recorder, Patience: cfg.LanePatience, Log: log, Metrics: metrics, Trace: tracer, Now: a.store.Now})
 	if cfg.Roles.Worker {
 		recorder = fanout.NewRecorder(a.store, a.directory, subs, queue, courier, log, metrics, a.store.Now)
 	}
@@ -141,6 +142,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 			depth = embeddedDepth
 		}
 		translator := fanout.NewTranslator(recorder, log)
+		translator.TraceTo(tracer)
 		next = translator
 		reconciler := fanout.NewReconciler(a.store, queue, a.redis, workerName(), depth, lanes.SetWorkers, log, metrics)
 		leads = reconciler.Leads
@@ -176,6 +178,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 			refuge = a.refuge
 		}
 		acceptor := gateway.NewAcceptor(a.store, refuge, queue, next, log, gm)
+		acceptor.TraceTo(tracer)
 		a.onStop("acceptor", func() error { acceptor.Close(); return nil })
 		gateway.Register(a.http, a.directory, acceptor, log, gm)
 	}

@@ -57,6 +57,7 @@ type Config struct {
 	// Undecided is how long a status is waited for when it is not known whether the platform took a message; 0: the sender's own.
 	Undecided time.Duration
 	Media     Media
+	Tracing   Tracing
 	// Profile is where a CPU profile goes; set by wabagate bench --profile only.
 	Profile string
 	// Migrations take the place of the program's own; set by tests only, to be a version to come.
@@ -163,7 +164,23 @@ func settings() []setting {
 		}},
 		{"WABAGATE_METRICS_TOKEN", "operators only", "opens `/metrics` as a bearer token; an operator's session does, too", func(c *Config, v string) error { c.MetricsToken = models.Secret(v); return nil }},
 		{"WABAGATE_METRICS_OPEN", "false", "opens `/metrics` to everybody who can reach the port", func(c *Config, v string) (err error) { c.MetricsOpen, err = boolean(v); return err }},
-		{"WABAGATE_LOG_LEVEL", "info", "debug, info, warn or error; debug has a line for every attempt", func(c *Config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "no traces", "OpenTelemetry collector that gets a trace of each callback by OTLP over HTTP, such as http://collector:4318; requests to webhooks then carry `traceparent`", func(c *Config, v string) (err error) {
+			c.Tracing.Endpoint, err = address(v)
+			return err
+		}},
+		{"OTEL_EXPORTER_OTLP_HEADERS", "none", "headers for it, such as a key: `name=value`, separated by commas", func(c *Config, v string) (err error) {
+			c.Tracing.Headers, err = headerPairs(v)
+			return err
+		}},
+		{"WABAGATE_TRACE_SHARE", "1", "share of the callbacks that are traced, from 0 to 1; the same for every process", func(c *Config, v string) error {
+			f, err := strconv.ParseFloat(v, 64)
+			if err != nil || !(f >= 0 && f <= 1) {
+				return fmt.Errorf("is %q: expected a number from 0 to 1, such as 0.01", v)
+			}
+			c.Tracing.Share = f
+			return nil
+		}},
+		{"WABAGATE_LOG_LEVEL", "info", "debug, info, warn or error; info has a line for every attempt that fails, debug for every group of callbacks and every attempt", func(c *Config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
 		{"WABAGATE_LOG_FORMAT", "text on a terminal, else json", "text or json", func(c *Config, v string) error {
 			if v != "text" && v != "json" {
 				return fmt.Errorf("is %q: expected text or json", v)
@@ -280,7 +297,7 @@ func mediaPlace(v string) (dir string, o media.BucketOptions, err error) {
 // loadConfig reads an environment as os.Environ gives it. An unknown WABAGATE_ key or a malformed value is an error of
 // one line that never repeats a secret.
 func loadConfig(environ []string) (Config, error) {
-	c := Config{Port: 8080, Data: "./data", Roles: Roles{true, true, true}, Grace: 20 * time.Second}
+	c := Config{Tracing: Tracing{Share: 1}, Port: 8080, Data: "./data", Roles: Roles{true, true, true}, Grace: 20 * time.Second}
 	known := settings()
 	for _, kv := range environ {
 		key, value, _ := strings.Cut(kv, "=")

@@ -160,7 +160,9 @@ func TestMetrics(t *testing.T) {
 
 // The table for operators lists what there is, no more and no less.
 func TestMetricsTable(t *testing.T) {
-	w := startMeasured(t, stores["postgres and redis"](t))
+	cfg := stores["postgres and redis"](t)
+	cfg.Tracing = Tracing{Endpoint: startCollector(t).URL, Share: 1} // it has metrics of its own
+	w := startMeasured(t, cfg)
 	w.traffic()
 	m := ours(t, w.registry)
 	var b strings.Builder
