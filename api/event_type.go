@@ -162,7 +162,7 @@ func payloadSample(d dialect.Dialect, typ string, businessID int64, now time.Tim
 	if !d.Speaks(typ) {
 		return nil, nil
 	}
-	e, err := sample(typ, businessID, now)
+	e, err := sampleIn(d, typ, businessID, now)
 	if err != nil {
 		return nil, err
 	}

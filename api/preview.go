@@ -122,11 +122,11 @@ func (s *Server) previewDraft(ctx context.Context, businessID int64, d previewed
 
 // preview is what a webhook would be posted for a sample of an event type now; no name is a received message.
 func (s *Server) preview(w models.Webhook, name string) (previewJSON, error) {
-	e, err := sample(cmp.Or(name, event.MessageReceived), w.BusinessID, s.now())
+	d, _ := dialect.Lookup(w.Dialect)
+	e, err := sampleIn(d, cmp.Or(name, event.MessageReceived), w.BusinessID, s.now())
 	if err != nil {
 		return previewJSON{}, err
 	}
-	d, _ := dialect.Lookup(w.Dialect)
 	p := previewJSON{Event: e.Type, Dialect: w.Dialect, Subscribed: event.Matches(w.Events, e.Type), Method: http.MethodPost, URL: w.URL, Headers: []previewHeaderJSON{}}
 	header, body, err := fanout.Preview(w, e, s.now())
 	if errors.Is(err, dialect.ErrNoShape) {

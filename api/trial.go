@@ -71,7 +71,8 @@ func (s *Server) try(ctx context.Context, businessID, id int64, name string) (tr
 	if err != nil {
 		return trial{}, err
 	}
-	e, err := sample(cmp.Or(name, event.MessageReceived), businessID, s.now())
+	d, _ := dialect.Lookup(w.Dialect)
+	e, err := sampleIn(d, cmp.Or(name, event.MessageReceived), businessID, s.now())
 	if err != nil {
 		return trial{}, err
 	}
@@ -95,6 +96,26 @@ func sample(name string, businessID int64, now time.Time) (event.Event, error) {
 	if err != nil {
 		return e, err
 	}
+	return inNameOf(e, businessID)
+}
+
+// sampleIn is a sample that a dialect has a form for, where there is one. Of what the gateway concludes by itself, a raw dialect has
+// a form only for the variant of which the platform told, such as the payment that changed an order.
+func sampleIn(d dialect.Dialect, name string, businessID int64, now time.Time) (event.Event, error) {
+	e, err := sample(name, businessID, now)
+	if err != nil || !d.Raw() || !d.Speaks(e.Type) || len(e.Upstream) > 0 {
+		return e, err
+	}
+	for _, v := range event.Samples(now) {
+		if v.Type == e.Type && len(v.Upstream) > 0 {
+			return inNameOf(v.Event, businessID)
+		}
+	}
+	return e, nil
+}
+
+// inNameOf gives a sample to a business.
+func inNameOf(e event.Event, businessID int64) (event.Event, error) {
 	d, err := e.Decode()
 	if err != nil {
 		return e, err
