@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wabagate/cmd/wabagate/remote"
 	"wabagate/fanout/signature"
 	"wabagate/models"
 )
@@ -125,6 +126,10 @@ func (d demo) print(cmd *cobra.Command, cfg Config) {
 
   %[9]s
 
+  See the events at a receiver of your own, signed as a webhook's:
+
+  %[11]s=%[12]s %[10]s listen --url %[1]s --forward localhost:3000
+
 `, base, d.Email, d.Password, d.Bin, d.Display, d.PhoneNumberID, d.AppSecret, d.App,
-		simulateLine(base, d.App, models.Secret(d.AppSecret), models.Number{PhoneNumberID: d.PhoneNumberID}))
+		simulateLine(base, d.App, models.Secret(d.AppSecret), models.Number{PhoneNumberID: d.PhoneNumberID}), self(), remote.KeyVariable, d.APIKey)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -103,7 +104,12 @@ func resendCommand(f *flags) *cobra.Command {
 where that run forwards to, in its dialect and signed with its secret. Exits with 1 when the receiver did not accept one.`,
 		Example: `  wabagate listen resend evt_6b1f0c9e4d2a4f7c8e3b5a1d9c7f2e04 --forward localhost:3000/hook --secret whsec_…
   wabagate listen resend evt_6b1f0c9e4d2a4f7c8e3b5a1d9c7f2e04 --state .listen.json`,
-		Args:              cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, ids []string) error {
+			if len(ids) == 0 {
+				return errors.New("which event? Give its id, as listen prints it: wabagate listen resend evt_…")
+			}
+			return nil
+		},
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			kept, err := f.read(cmd)
@@ -118,7 +124,7 @@ where that run forwards to, in its dialect and signed with its secret. Exits wit
 			}
 			failed, err := Resend(cmd.Context(), f.o, ids)
 			if err == nil && failed > 0 {
-				err = fmt.Errorf("%d of %d events were not accepted", failed, len(ids))
+				err = fmt.Errorf("%d of %d were not accepted", failed, len(ids))
 			}
 			return named(err)
 		},
@@ -214,7 +220,11 @@ func (f *flags) greet(o Options, kept State) {
 
 // farewell says how to go on.
 func farewell(o Options, t Tally) {
-	fmt.Fprintf(o.Notes, "\n%d events, %d of them not accepted. ", t.Events, t.Failed)
+	events := "events"
+	if t.Events == 1 {
+		events = "event"
+	}
+	fmt.Fprintf(o.Notes, "\n%d %s, %d of them not accepted. ", t.Events, events, t.Failed)
 	if o.State != "" {
 		fmt.Fprintf(o.Notes, "The same command goes on from here: the place is in %s.\n", o.State)
 		return
@@ -227,6 +237,9 @@ func named(err error) error {
 	var refused *remote.RefusalError
 	if !errors.As(err, &refused) {
 		return err
+	}
+	if refused.Status == http.StatusNotFound && refused.Message != "" {
+		return errors.New("this gateway has no stream of events: it is older than this program; bring both to one version")
 	}
 	name, ok := map[string]string{"types": "--events", "after": "--after", "since": "--since", "number_id": "--number", "dialect": "--dialect"}[refused.Field]
 	if ok {

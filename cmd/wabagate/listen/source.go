@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -80,8 +81,9 @@ func (s *source) final(err error) bool {
 	if !errors.As(err, &refused) {
 		return !s.opened || errors.Is(err, errForeign)
 	}
-	// A proxy before a gateway that is restarted answers for it, in words of its own.
-	ofGateway := refused.Message != "" && refused.Status != 0 && !refused.Passing()
+	// A proxy before a gateway that is restarted answers for it, in words of its own; and 404 is what an older version says while
+	// versions change.
+	ofGateway := refused.Message != "" && refused.Status != 0 && refused.Status != http.StatusNotFound && !refused.Passing()
 	return !s.opened || ofGateway
 }
 
