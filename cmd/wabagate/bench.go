@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wabagate/cmd/wabagate/bench"
+	"wabagate/cmd/wabagate/complete"
 )
 
 func benchCommand() *cobra.Command {
@@ -83,6 +84,7 @@ Exits with 1 when anything was lost.`,
 	f.BoolVar(&asJSON, "json", false, "print every figure with its limit and target as JSON")
 	f.BoolVar(&o.Quick, "quick", false, "smaller numbers, without the hanging webhook: up to a minute")
 	f.StringVar(&o.Mix, "mix", bench.MixText, "what callbacks say: text, or all for text beside everything that WhatsApp sends")
+	complete.Flag(cmd, "mix", complete.Of(bench.MixText, bench.MixAll))
 	f.BoolVar(&o.Fairness, "fairness", false, "measure what a broadcast, a dead webhook and a slow one cost the others")
 	f.BoolVar(&o.Sending, "sending", false, "measure messages that leave, and their statuses")
 	f.BoolVar(&o.Replies, "replies", false, "measure what a model in trouble costs the delivery of messages")

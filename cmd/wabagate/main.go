@@ -1,6 +1,6 @@
 // Command wabagate is the gateway: serve runs it, demo runs it with a demo business, migrate and admin prepare it,
 // doctor checks it, simulate plays WhatsApp, listen forwards events to a receiver nearby, trigger sends a sample event,
-// bench measures the whole path.
+// verify checks a signature, bench measures the whole path.
 package main
 
 import (
@@ -29,8 +29,19 @@ func main() {
 		if !errors.Is(err, errSaid) {
 			fmt.Fprintln(os.Stderr, "wabagate:", err)
 		}
-		os.Exit(1)
+		status := 1
+		var own exitError
+		if errors.As(err, &own) {
+			status = own.status
+		}
+		os.Exit(status)
 	}
+}
+
+// exitError ends the program with a status of its own.
+type exitError struct {
+	status int
+	error
 }
 
 // errSaid ends a command whose trouble was already told.
@@ -43,6 +54,7 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), demoCommand(), migrateCommand(), adminCommand(), doctorCommand(), healthCommand(), simulateCommand(), listen.Command(), trigger.Command(), benchCommand())
+	root.AddCommand(serveCommand(), demoCommand(), migrateCommand(), adminCommand(), doctorCommand(), healthCommand(), simulateCommand(), listen.Command(), trigger.Command(),
+		verifyCommand(), benchCommand())
 	return root
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"wabagate/cmd/wabagate/complete"
 )
 
 func serveCommand() *cobra.Command {
@@ -31,6 +33,7 @@ func serveCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&roles, "roles", "", "what this process does: ingress, api, worker, separated by commas (default: all)")
+	complete.Flag(cmd, "roles", complete.Listed(complete.Of("ingress", "api", "worker")))
 	return cmd
 }
 

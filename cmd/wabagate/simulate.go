@@ -10,8 +10,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"wabagate/cmd/wabagate/complete"
 	"wabagate/cmd/wabagate/simulate"
 	"wabagate/models"
+	"wabagate/waba/simulator"
 )
 
 func simulateCommand() *cobra.Command {
@@ -110,8 +112,19 @@ This is WhatsApp's half that calls. The half that is called, to send messages an
 	f.StringVar(&facts, "facts", "", "file that gets one JSON line for each acknowledged fact, at once")
 	f.BoolVar(&silent, "quiet", false, "no progress")
 	f.BoolVar(&asJSON, "json", false, "print the tally as JSON")
+	complete.Flag(cmd, "mix", complete.Of("text", "live", "all"))
+	complete.Flag(cmd, "kind", simulatedKinds)
 	cmd.AddCommand(simulateGraphCommand())
 	return cmd
+}
+
+// simulatedKinds lists the kinds that --kind takes.
+func simulatedKinds(string) []string {
+	all := []string{"all"}
+	for _, k := range simulator.Kinds() {
+		all = append(all, k.Name)
+	}
+	return all
 }
 
 // contradiction finds flags that were given and would mean nothing beside others.
