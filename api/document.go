@@ -31,9 +31,11 @@ func writeDocument() (*document, error) {
 	return &document{d, text, `"` + hex.EncodeToString(sum[:12]) + `"`}, nil
 }
 
-// registerDocument adds the document, which is for everybody: it says what can be asked, and nothing of anybody.
+// registerDocument adds the document and the pages that show it, which are for everybody: they say what can be asked, and nothing of anybody.
 func (s *Server) registerDocument(app *fiber.App) {
 	app.Get("/openapi.json", s.handleDocument)
+	app.Get("/docs", s.pageDocs)
+	app.Get("/docs/:id", s.pageDocsOperation)
 }
 
 func (s *Server) handleDocument(c *fiber.Ctx) error {

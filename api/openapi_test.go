@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wabagate/api"
+	"wabagate/models/modelstest"
+	"wabagate/waba/wabatest"
 )
 
 //go:embed testdata/openapi-3.1.json
@@ -27,7 +28,7 @@ type described struct {
 	schemas  map[string]*jsonschema.Schema
 	// operations are those of the document, by their ids.
 	operations map[string]*describedOperation
-	order      []string
+	ids        []string
 }
 
 type describedOperation struct {
@@ -75,7 +76,7 @@ func document(t testing.TB, b *bundle) *described {
 			d.operations[o.ID] = o
 		}
 	}
-	d.order = slices.SortedFunc(maps.Keys(d.operations), func(a, b string) int {
+	d.ids = slices.SortedFunc(maps.Keys(d.operations), func(a, b string) int {
 		return strings.Compare(d.operations[a].Path+" "+a, d.operations[b].Path+" "+b)
 	})
 	parsed, err := jsonschema.UnmarshalJSON(strings.NewReader(closed(got)))
@@ -109,7 +110,10 @@ func TestOpenAPIIsValid(t *testing.T) {
 
 	d := document(t, b)
 	require.Greater(t, len(d.operations), 100)
-	for _, id := range d.order {
+	mark := d.schema(d.operations["updateMe"], "200", "application/json")
+	require.NoError(t, mark.Validate(map[string]any{"message": "Name changed."}))
+	require.Error(t, mark.Validate(map[string]any{"message": "Name changed.", "more": 1}), "an answer with a member that nobody told of is refused")
+	for _, id := range d.ids {
 		o := d.operations[id]
 		for status, answer := range o.Responses {
 			for typ := range answer.Content {
@@ -205,4 +209,78 @@ func TestOpenAPIIsWhatIsRegistered(t *testing.T) {
 	require.Equal(t, b.documented(), told, "tell of new routes in the topics of api/operation_*.go")
 }
 
-var knownMembers = regexp.MustCompile(`known are ([a-z_, ]+)"`)
+// refused is a refusal of the API.
+type refused struct {
+	Error struct{ Code, Field, Message string }
+}
+
+// Every body that the document tells of has the members that its handler reads and no others, each of the type that it reads; and
+// what a query may be within bounds is.
+func TestOpenAPITellsWhatHandlersRead(t *testing.T) {
+	b, _ := whole(t, modelstest.SQLite(t), wabatest.Options{})
+	d := document(t, b)
+	things := b.things()
+	bodies := 0
+	for _, id := range d.ids {
+		o := d.operations[id]
+		ask := func(query, body string) (int, refused) {
+			status, got, _ := b.call(o.Method, things.path(t, o)+query, body, append(b.opening(o), "Content-Type", "application/json")...)
+			require.NotEqual(t, 500, status, id)
+			if status < 400 || !strings.HasPrefix(got, "{") {
+				return status, refused{}
+			}
+			return status, decode[refused](t, got)
+		}
+		for _, p := range o.Parameters {
+			if p.In == "query" && p.Schema.Maximum != nil {
+				most := int64(*p.Schema.Maximum)
+				status, no := ask("?"+p.Name+"="+decimal(most+1), things.body(o))
+				require.Equal(t, []any{400, p.Name}, []any{status, no.Error.Field}, "%s: %s of more than %d", id, p.Name, most)
+				if p.Name != "wait" {
+					_, no = ask("?"+p.Name+"="+decimal(most), things.body(o))
+					require.NotEqual(t, p.Name, no.Error.Field, "%s: %s of %d", id, p.Name, most)
+				}
+			}
+		}
+		if o.RequestBody == nil {
+			continue
+		}
+		schema := o.RequestBody.Content["application/json"].Schema
+		if schema["additionalProperties"] != false {
+			continue // the platform's, or a list
+		}
+		bodies++
+		properties, _ := schema["properties"].(map[string]any)
+		status, no := ask("", `{"no_such_member":1}`)
+		require.Equal(t, []any{400, "unknown_field", "no_such_member"}, []any{status, no.Error.Code, no.Error.Field}, id)
+		_, list, _ := strings.Cut(no.Error.Message, "known are ")
+		read := strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+		if id == "createBroadcast" { // which is two
+			_, no = ask("", `{"template":{},"no_such_member":1}`)
+			_, list, _ = strings.Cut(no.Error.Message, "known are ")
+			read = append(read, strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })...)
+			slices.Sort(read)
+			read = slices.Compact(read)
+		}
+		require.ElementsMatch(t, read, slices.Collect(maps.Keys(properties)), "%s: its body", id)
+		for name, of := range properties {
+			wrong := `[[1]]`
+			if text, err := json.Marshal(of); err == nil && strings.Contains(string(text), `"array"`) {
+				wrong = `{"x":[1]}`
+			}
+			status, no := ask("", `{"`+name+`":`+wrong+`}`)
+			if id == "createBroadcast" && status == 400 || len(of.(map[string]any)) == 0 || describedOnly(of) {
+				continue
+			}
+			require.Equal(t, 400, status, "%s: %s of a wrong type", id, name)
+			require.Equal(t, name, no.Error.Field, "%s: %s of a wrong type: %s", id, name, no.Error.Message)
+		}
+	}
+	require.Greater(t, bodies, 25)
+}
+
+// describedOnly says that a schema takes anything.
+func describedOnly(schema any) bool {
+	s, _ := schema.(map[string]any)
+	return len(s) == 0 || len(s) == 1 && s["description"] != nil
+}

@@ -323,7 +323,7 @@ func (a answered) described(types *openapi.Types) openapi.Answer {
 	return v
 }
 
-// members is an answer that is an object of the members given; each is required.
+// members is an answer that is an object of the members given; each is required, and a pointer may be null.
 type members map[string]any
 
 // either is an answer that is one of several.
@@ -348,6 +348,9 @@ func schemaOf(v any, types *openapi.Types) map[string]any {
 			list = append(list, schemaOf(of, types))
 		}
 		return map[string]any{"anyOf": list}
+	}
+	if reflect.TypeOf(v).Kind() == reflect.Pointer {
+		return map[string]any{"anyOf": []any{types.Of(v), map[string]any{"type": "null"}}}
 	}
 	return types.Of(v)
 }

@@ -27,6 +27,7 @@ import (
 	"wabagate/fanout/deliver"
 	"wabagate/fanout/event"
 	"wabagate/models"
+	"wabagate/models/modelstest"
 )
 
 // bundle is a server over a real store with two businesses, ours and theirs.
@@ -52,12 +53,14 @@ const password = "correct horse"
 
 func setup(t testing.TB, changes ...func(*api.Options)) *bundle {
 	t.Helper()
+	return setupOn(t, modelstest.SQLite(t), changes...)
+}
+
+// setupOn is setup with a store of the caller's.
+func setupOn(t testing.TB, store *models.Store, changes ...func(*api.Options)) *bundle {
+	t.Helper()
 	ctx := t.Context()
-	b := &bundle{t: t, courier: &courier{}, queue: &queue{}, log: &bytes.Buffer{}, clock: &clock{}, redis: miniredis.RunT(t)}
-	var err error
-	b.store, err = models.Open(ctx, models.Options{Dir: t.TempDir()})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = b.store.Close() })
+	b := &bundle{t: t, store: store, courier: &courier{}, queue: &queue{}, log: &bytes.Buffer{}, clock: &clock{}, redis: miniredis.RunT(t)}
 	log := slog.New(slog.NewTextHandler(b.log, nil))
 	directory, err := models.NewDirectory(ctx, b.store, log)
 	require.NoError(t, err)

@@ -77,6 +77,7 @@ func Views() []View {
 		Team{}, TeamUser{}, Joining{}, Keys{}, Key{}, AuditLog{}, Account{},
 		Broadcasts{}, BroadcastForm{}, BroadcastRegister{}, Broadcast{}, OptOuts{},
 		UsageMonth{},
+		Docs{}, DocOperation{},
 	}
 }
 
