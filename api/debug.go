@@ -20,8 +20,8 @@ func (s *Server) registerDebug(app *fiber.App) {
 	profiles.HandleFunc(debugPath+"/profile", pprof.Profile)
 	profiles.HandleFunc(debugPath+"/symbol", pprof.Symbol)
 	profiles.HandleFunc(debugPath+"/trace", pprof.Trace)
-	app.All("/debug", s.guardDebug, func(c *fiber.Ctx) error { return c.Redirect(debugPath+"/", http.StatusFound) })
-	app.All("/debug/*", s.fence, s.guardDebug, adaptor.HTTPHandler(profiles))
+	app.Get("/debug", s.guardDebug, func(c *fiber.Ctx) error { return c.Redirect(debugPath+"/", http.StatusFound) })
+	app.Get("/debug/*", s.guardDebug, adaptor.HTTPHandler(profiles))
 }
 
 func (s *Server) guardDebug(c *fiber.Ctx) error {
