@@ -268,10 +268,11 @@ func (a *App) Start() (<-chan error, error) {
 		}
 		a.workOutbound(a.outbound)
 	}
-	var err error
-	if a.listener, err = net.Listen("tcp", net.JoinHostPort(a.cfg.Host, strconv.Itoa(a.cfg.Port))); err != nil {
+	listener, err := net.Listen("tcp", net.JoinHostPort(a.cfg.Host, strconv.Itoa(a.cfg.Port)))
+	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
+	a.listener = listenSilently(listener)
 	failed := make(chan error, 1)
 	go func() {
 		if err := a.http.Listener(a.listener); err != nil {
