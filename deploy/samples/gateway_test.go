@@ -58,7 +58,7 @@ func startGateway(t *testing.T) *gateway {
 func (g *gateway) run(t *testing.T, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), g.path, args...)
-	cmd.Env = append(g.environ[:len(g.environ):len(g.environ)], "WABAGATE_API_KEY="+g.key)
+	cmd.Env = append(g.environ[:len(g.environ):len(g.environ)], "WABAGATE_KEY="+g.key)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
@@ -94,7 +94,7 @@ func (g *gateway) deliversTo(t *testing.T, r one) {
 		webhooks[name] = created.ID
 		if i == 0 {
 			// The command that README names. What it sends need not be subscribed to.
-			g.run(t, "trigger", "order.created", "--gateway", g.URL(), "--webhook", fmt.Sprint(created.ID))
+			g.run(t, "trigger", "order.created", "--url", g.URL(), "--webhook", fmt.Sprint(created.ID))
 			r.WaitPrinted(t, ": 1250 SAR (a test)", soon)
 			g.receive(t, "1", hello+" "+t.Name())
 			r.WaitPrinted(t, `: 15550177321 wrote "`+hello+" "+t.Name()+`"`, soon)
