@@ -163,7 +163,7 @@ func TestQueuesOfAClusterAreSeen(t *testing.T) {
 		"/monitor/api/queues":     {`"queue":"callbacks-1"`, `"queue":"deliveries-live-4"`},
 		"/monitor/api/servers":    {"deliveries-live-1"},
 		"/monitor/api/redis_info": {cluster.Nodes()[0].Addr(), "callbacks-1"},
-		"/metrics":                {`asynq_queue_size{queue="callbacks-1"}`, `asynq_queue_size{queue="deliveries-slow-4"}`},
+		"/metrics":                {`wabagate_queue_processed_total{queue="callbacks-1"}`, `wabagate_queue_processed_total{queue="deliveries-slow-4"}`},
 	} {
 		req, err := http.NewRequest(http.MethodGet, w.url+path, nil)
 		require.NoError(t, err)
@@ -177,7 +177,7 @@ func TestQueuesOfAClusterAreSeen(t *testing.T) {
 		require.NoError(t, res.Body.Close())
 		require.Equal(t, http.StatusOK, res.StatusCode, "%s: %.300s", path, body)
 		for _, want := range wants {
-			require.Contains(t, string(body), want, path)
+			require.True(t, strings.Contains(string(body), want), "%s does not have %s", path, want)
 		}
 	}
 }
