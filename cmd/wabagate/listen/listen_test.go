@@ -115,12 +115,14 @@ func TestPost(t *testing.T) {
 	for path, status := range map[string]int{"/ok": 200, "/created": 201, "/moved": 302, "/broken": 500, "/busy": 503} {
 		answer.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 	}
-	answer.HandleFunc("/slow", func(_ http.ResponseWriter, q *http.Request) { <-q.Context().Done() })
+	release := make(chan struct{})
+	answer.HandleFunc("/slow", func(http.ResponseWriter, *http.Request) { <-release })
 	answer.HandleFunc("/crash", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	plainServer := httptest.NewServer(answer)
 	t.Cleanup(plainServer.Close)
 	secure := httptest.NewTLSServer(answer)
 	t.Cleanup(secure.Close)
+	t.Cleanup(func() { close(release) }) // before the servers wait for their handlers
 	closed := httptest.NewServer(answer)
 	closed.Close()
 	for _, c := range []struct {
