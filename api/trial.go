@@ -99,15 +99,21 @@ func sample(name string, businessID int64, now time.Time) (event.Event, error) {
 	return inNameOf(e, businessID)
 }
 
-// sampleIn is a sample that a dialect has a form for, where there is one. Of what the gateway concludes by itself, a raw dialect has
-// a form only for the variant of which the platform told, such as the payment that changed an order.
+// sampleIn is a sample that a dialect has a form for, where there is one. Raw dialects have none for some of the usual samples, but
+// for a variant: of a changed order that of a payment, of which the platform told.
 func sampleIn(d dialect.Dialect, name string, businessID int64, now time.Time) (event.Event, error) {
 	e, err := sample(name, businessID, now)
-	if err != nil || !d.Raw() || !d.Speaks(e.Type) || len(e.Upstream) > 0 {
+	if err != nil || !d.Raw() || !d.Speaks(e.Type) {
 		return e, err
 	}
+	if _, err := d.Render(nil, e); !errors.Is(err, dialect.ErrNoShape) {
+		return e, nil
+	}
 	for _, v := range event.Samples(now) {
-		if v.Type == e.Type && len(v.Upstream) > 0 {
+		if v.Type != e.Type {
+			continue
+		}
+		if _, err := d.Render(nil, v.Event); err == nil {
 			return inNameOf(v.Event, businessID)
 		}
 	}
