@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 )
@@ -58,10 +57,4 @@ func accepts(t *testing.T, name string, environment map[string]string) {
 	if f := report.Findings[0]; f.Check != "configuration" || f.Level != "ok" {
 		t.Errorf("%s: %s", name, f.Says)
 	}
-}
-
-// unwritten are the files that whoever looks after metrics has not written yet.
-func unwritten(path string) bool {
-	_, err := os.Stat("../observability/prometheus.yaml")
-	return err != nil && strings.Contains(path, "observability")
 }
