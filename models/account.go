@@ -21,7 +21,7 @@ type Business struct {
 	CreatedAt time.Time
 }
 
-// User is a person who logs in. An operator also sees the queues of all businesses.
+// User is a person who logs in. An operator also looks after the gateway as a whole, a viewer looks at it; see Operations.
 type User struct {
 	ID           int64
 	BusinessID   int64
@@ -30,6 +30,7 @@ type User struct {
 	Role         Role
 	PasswordHash string `json:"-"`
 	IsOperator   bool
+	IsViewer     bool // not of an operator
 	CreatedAt    time.Time
 	LastLoginAt  *time.Time // nil: never yet
 }
@@ -82,8 +83,8 @@ func (s *Store) CreateUser(ctx context.Context, businessID int64, email string, 
 	return s.AddUser(ctx, User{BusinessID: businessID, Email: email, Role: RoleOwner, IsOperator: operator}, password)
 }
 
-// AddUser makes a user with a password of at least 8 bytes; BusinessID, Email, Name, Role and IsOperator are taken from u. The
-// very first user is an operator in any case, so that somebody is. ErrConflict when the address is taken, by a user of whatever
+// AddUser makes a user with a password of at least 8 bytes; BusinessID, Email, Name, Role, IsOperator and IsViewer are taken from u.
+// The very first user is an operator in any case, so that somebody is. ErrConflict when the address is taken, by a user of whatever
 // business, ErrNotFound when the business does not exist.
 func (s *Store) AddUser(ctx context.Context, u User, password Secret) (User, error) {
 	made, err := newUser(u, password)
@@ -101,6 +102,7 @@ func (s *Store) AddUser(ctx context.Context, u User, password Secret) (User, err
 			return err
 		}
 		made.IsOperator = made.IsOperator || operators == 0
+		made.IsViewer = made.IsViewer && !made.IsOperator
 		return tx.Create(&made).Error
 	})
 	return made, translate(err, "create user "+made.Email)
@@ -112,7 +114,7 @@ func newUser(u User, password Secret) (User, error) {
 		return User{}, fmt.Errorf("%q is no role: there are %s", u.Role, strings.Join(RoleNames(), ", "))
 	}
 	hash, err := hashPassword(password.Text())
-	return User{BusinessID: u.BusinessID, Email: address(u.Email), Name: printable(u.Name), Role: u.Role, PasswordHash: hash, IsOperator: u.IsOperator, CreatedAt: moment(time.Now())}, err
+	return User{BusinessID: u.BusinessID, Email: address(u.Email), Name: printable(u.Name), Role: u.Role, PasswordHash: hash, IsOperator: u.IsOperator, IsViewer: u.IsViewer, CreatedAt: moment(time.Now())}, err
 }
 
 // Authenticate answers the user of an address and password, ErrNotFound for any mismatch. It takes the same time

@@ -15,17 +15,18 @@ const DefaultAuditRetention = 400 * 24 * time.Hour
 
 // The kinds of actors.
 const (
-	ActorUser    = "user"    // a person who is logged in
-	ActorKey     = "key"     // a program with a key of the business
-	ActorAdmin   = "admin"   // wabagate admin, in a shell of the gateway's machine
-	ActorSystem  = "system"  // the gateway itself
-	ActorUnknown = "unknown" // somebody who did not prove who they are
+	ActorUser     = "user"     // a person who is logged in
+	ActorKey      = "key"      // a program with a key of the business
+	ActorOperator = "operator" // a person who operates the gateway, as such
+	ActorAdmin    = "admin"    // wabagate admin, in a shell of the gateway's machine
+	ActorSystem   = "system"   // the gateway itself
+	ActorUnknown  = "unknown"  // somebody who did not prove who they are
 )
 
 // Actor is who did something.
 type Actor struct {
 	Kind string
-	ID   int64  // of the user or key; 0 for the others
+	ID   int64  // of the user, operator or key; 0 for the others
 	Name string // as it was then
 }
 
@@ -53,7 +54,7 @@ type Change struct {
 // AuditEntry says that somebody did something.
 type AuditEntry struct {
 	ID         int64 // 0: Record makes one, of this moment
-	BusinessID int64
+	BusinessID int64 // 0: it was done to the gateway as a whole
 	Actor      Actor
 	IP         string // from where; empty: from the gateway's own machine
 	Action     string // such as webhook.updated
@@ -123,7 +124,11 @@ type AuditFilter struct {
 
 // Audit lists what was done in a business, newest first.
 func (s *Store) Audit(ctx context.Context, businessID int64, f AuditFilter) ([]AuditEntry, error) {
-	q := s.page(ctx, businessID, f.Before, f.Limit)
+	return s.auditWhere(s.page(ctx, businessID, f.Before, f.Limit), f, fmt.Sprintf("audit log of business %d", businessID))
+}
+
+// auditWhere reads what q and the filter, but its Before and Limit, let through.
+func (s *Store) auditWhere(q *gorm.DB, f AuditFilter, what string) ([]AuditEntry, error) {
 	if !f.From.IsZero() {
 		q = q.Where("id >= ?", FirstID(f.From))
 	}
@@ -143,7 +148,7 @@ func (s *Store) Audit(ctx context.Context, businessID int64, f AuditFilter) ([]A
 	}
 	var rows []auditRow
 	if err := q.Find(&rows).Error; err != nil {
-		return nil, translate(err, fmt.Sprintf("audit log of business %d", businessID))
+		return nil, translate(err, what)
 	}
 	out := make([]AuditEntry, len(rows))
 	for i, r := range rows {

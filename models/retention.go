@@ -99,6 +99,7 @@ func (r Retention) cutoffs(now time.Time) (c cutoffs, err error) {
 // is in the answer.
 func (s *Store) Maintain(ctx context.Context, now time.Time, r Retention) (Maintained, error) {
 	var m Maintained
+	began := time.Now()
 	c, err := r.cutoffs(now)
 	if err == nil {
 		err = s.hot.maintain(ctx, now, c, &m)
@@ -133,6 +134,9 @@ func (s *Store) Maintain(ctx context.Context, now time.Time, r Retention) (Maint
 				return res.Error
 			})
 		}
+	}
+	if !m.Busy {
+		s.noteMaintained(ctx, began, m, err)
 	}
 	if err != nil {
 		return m, fmt.Errorf("maintain: %w", err)

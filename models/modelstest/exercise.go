@@ -18,7 +18,7 @@ func Exercise(t *testing.T, open func(testing.TB) *models.Store) {
 		run  func(*testing.T, *world)
 	}{
 		{"users", testUsers}, {"sessions", testSessions}, {"keys", testKeys}, {"key use", testKeyUse},
-		{"team", testTeam}, {"owners leave", testOwnersLeave}, {"own account", testOwnAccount}, {"invitations", testInvitations}, {"audit", testAudit}, {"audit of the gateway", testAuditOfGateway},
+		{"team", testTeam}, {"owners leave", testOwnersLeave}, {"own account", testOwnAccount}, {"invitations", testInvitations}, {"audit", testAudit}, {"operators", testOperators}, {"work found", testWorkFound}, {"trouble", testTrouble}, {"tenants", testTenants}, {"chores", testChores}, {"audit of the gateway", testAuditOfGateway},
 		{"apps", testApps}, {"numbers", testNumbers}, {"webhooks", testWebhooks}, {"webhook update", testUpdateWebhook},
 		{"webhook deletion", testDeleteWebhook}, {"routes version", testRoutesVersion}, {"directory", testDirectory},
 		{"accept", testAccept}, {"unfinished", testUnfinished}, {"parked", testParked}, {"parked while connecting", testParkedStale}, {"parked for an account", testParkedAccount},
