@@ -237,8 +237,9 @@ type Depth struct {
 	// Oldest is how long the task at the head has been ready; 0 when none is.
 	Oldest time.Duration
 	Paused bool
-	// Processed and Failed are how many tasks were run and how many of them failed, since Redis knows of the queue.
-	Processed, Failed int
+	// Processed and Failed are the tasks that handlers were given, and those that they failed, ever; FailedToday those since
+	// midnight (UTC).
+	Processed, Failed, FailedToday int
 }
 
 // Depths looks at every queue, the most urgent first.
@@ -258,7 +259,8 @@ func (q *Queue) Depths(ctx context.Context) ([]Depth, error) {
 			if err != nil {
 				return nil, fmt.Errorf("look at queue %s: %w", name, err)
 			}
-			d.Pending, d.Active, d.Scheduled, d.Retry, d.Archived, d.Oldest, d.Paused, d.Processed, d.Failed = i.Pending, i.Active, i.Scheduled, i.Retry, i.Archived, i.Latency, i.Paused, i.ProcessedTotal, i.FailedTotal
+			d.Pending, d.Active, d.Scheduled, d.Retry, d.Archived, d.Oldest, d.Paused = i.Pending, i.Active, i.Scheduled, i.Retry, i.Archived, i.Latency, i.Paused
+			d.Processed, d.Failed, d.FailedToday = i.ProcessedTotal, i.FailedTotal, i.Failed
 		}
 		depths = append(depths, d)
 	}
