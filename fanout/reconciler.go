@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -308,6 +310,7 @@ func (r *Reconciler) queueLost(ctx context.Context, ws []models.Work, held, orph
 				return err
 			}
 			r.m.reconciled.WithLabelValues(kindName(w.Kind), abandoned).Inc()
+			r.remember(ctx, FoundOrphan, kindName(w.Kind), 1)
 			r.log.Warn("work of a worker that is gone put in again", "work_id", w.ID, "kind", kindName(w.Kind))
 		case (states[i] == "scheduled" || states[i] == "retry") && r.store.Now().Sub(w.DueAt) > oversleep:
 			asleep = append(asleep, w)
@@ -326,19 +329,24 @@ func (r *Reconciler) queueLost(ctx context.Context, ws []models.Work, held, orph
 		}
 		if woken > 0 {
 			r.m.reconciled.WithLabelValues(kindName(models.Deliver), slept).Add(float64(woken))
+			r.remember(ctx, FoundAsleep, kindName(models.Deliver), woken)
 			r.log.Warn("work that slept too long was woken: a worker's clock is wrong", "pieces", woken)
 		}
 	}
 	if len(lost) == 0 {
 		return nil
 	}
-	missing := 0
+	missing, kinds := 0, map[string]int{}
 	for _, w := range lost {
 		why := whyPutIn(w)
 		r.m.reconciled.WithLabelValues(kindName(w.Kind), why).Inc()
 		if why == missed {
 			missing++
+			kinds[kindName(w.Kind)]++
 		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		r.remember(ctx, FoundLost, kind, kinds[kind])
 	}
 	if missing > 0 {
 		r.log.Info("work that the queue had lost put in again", "pieces", missing, "came_due", len(lost)-missing)

@@ -414,15 +414,40 @@ func (b *Breaker) State(ctx context.Context, webhook int64) (BreakerState, error
 		err = raw.Err()
 	}
 	if err != nil {
-		return BreakerState{State: "closed"}, fmt.Errorf("breaker of webhook %d: %w", webhook, err)
+		return BreakerState{State: shut}, fmt.Errorf("breaker of webhook %d: %w", webhook, err)
 	}
 	n := sumFields(fields.Val(), now)
-	s := BreakerState{State: "closed", Failed: n.failed, Total: n.total}
-	switch c := parseCircuit(raw.Val()).at(now); {
-	case c.phase == open && now.Before(c.until):
-		s.State, s.Until = string(open), c.until
-	case c.phase == open || c.phase == halfOpen:
-		s.State = string(halfOpen)
-	}
+	s := stateOf(raw.Val(), now)
+	s.Failed, s.Total = n.failed, n.total
 	return s, nil
+}
+
+// stateOf is a circuit as people see it.
+func stateOf(raw string, now time.Time) BreakerState {
+	switch c := parseCircuit(raw).at(now); {
+	case c.phase == open && now.Before(c.until):
+		return BreakerState{State: string(open), Until: c.until}
+	case c.phase == open || c.phase == halfOpen:
+		return BreakerState{State: string(halfOpen)}
+	}
+	return BreakerState{State: shut}
+}
+
+// shut is what people see of a circuit that lets attempts through.
+const shut = "closed"
+
+// Open lists the webhooks, of every business, whose breakers are not closed, as Redis knows them.
+func (b *Breaker) Open(ctx context.Context) (map[int64]BreakerState, error) {
+	raws, err := b.client.HGetAll(ctx, circuitsKey).Result()
+	if err != nil {
+		return nil, fmt.Errorf("breakers: %w", err)
+	}
+	now, open := b.now(), map[int64]BreakerState{}
+	for name, raw := range raws {
+		webhook, err := strconv.ParseInt(name, 10, 64)
+		if s := stateOf(raw, now); err == nil && s.State != shut {
+			open[webhook] = s
+		}
+	}
+	return open, nil
 }
