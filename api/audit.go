@@ -71,14 +71,17 @@ type tail struct {
 }
 
 // do runs fn beside the request; not at all after the end.
-func (t *tail) do(fn func(ctx context.Context)) {
+func (t *tail) do(fn func(ctx context.Context)) { t.within(recordTimeout, fn) }
+
+// within is do for what may take longer, or shorter.
+func (t *tail) within(limit time.Duration, fn func(ctx context.Context)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ended {
 		return
 	}
 	t.group.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), recordTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		fn(ctx)
 	})
@@ -93,8 +96,8 @@ func (t *tail) end() {
 }
 
 type actorJSON struct {
-	Kind string `json:"kind"` // user, key, admin, system or unknown
-	ID   *int64 `json:"id"`   // of the user or key; null for the others
+	Kind string `json:"kind"` // user, key, operator, admin, system or unknown
+	ID   *int64 `json:"id"`   // of the user, operator or key; null for the others
 	Name string `json:"name"` // as it was then
 }
 
@@ -141,7 +144,7 @@ func parseAuditFilter(query func(key string, defaults ...string) string) (f mode
 		return f, invalid("action", codeInvalid, "must be an action such as webhook.updated, or webhook.* for all that are done to webhooks")
 	}
 	kind, id, one := strings.Cut(strings.Clone(query("actor")), ":")
-	kinds := []string{models.ActorUser, models.ActorKey, models.ActorAdmin, models.ActorSystem, models.ActorUnknown}
+	kinds := []string{models.ActorUser, models.ActorKey, models.ActorOperator, models.ActorAdmin, models.ActorSystem, models.ActorUnknown}
 	if kind != "" && !slices.Contains(kinds, kind) {
 		return f, invalid("actor", codeInvalid, "must be one of %s; or user:ID or key:ID", strings.Join(kinds, ", "))
 	}

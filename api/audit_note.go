@@ -21,6 +21,8 @@ type note struct {
 	changes []models.Change
 	action  string // empty: what the route says
 	idle    bool
+	// business is whose thing it is that an operator has changed; 0: nobody's. Others are told by who they are.
+	business int64
 }
 
 type noteKey struct{}
@@ -36,6 +38,18 @@ func noteOf(ctx context.Context) *note {
 // about says what it was done to. The name is one that the business gave the thing, never a customer's.
 func (n *note) about(kind string, id int64, name string) *note {
 	n.object = models.Object{Kind: kind, ID: strconv.FormatInt(id, 10), Name: name}
+	return n
+}
+
+// called says what it was done to that has a name for an id.
+func (n *note) called(kind, id string) *note {
+	n.object = models.Object{Kind: kind, ID: id, Name: id}
+	return n
+}
+
+// of says whose it is; see business.
+func (n *note) of(business int64) *note {
+	n.business = business
 	return n
 }
 

@@ -41,6 +41,15 @@ var deeds = []deed{
 	{"session.deleted", "ended a session"}, {"session.others_deleted", "ended the other sessions of"}, {"business.created", "made the business"},
 }
 
+// operations are what those who operate the gateway do, in words.
+var operations = []deed{
+	{"queue.paused", "paused the queue"}, {"queue.resumed", "let go on the queue"},
+	{"task.run", "made ready the task"}, {"task.archived", "archived the task"}, {"task.deleted", "deleted from its queue the task"}, {"task.revealed", "looked at what it carries of the task"},
+	{"business.created", "made the business"}, {"business.updated", "changed the business"},
+	{"app.created", "added the app"}, {"app.token_rotated", "replaced the verify token of the app"}, {"app.secret_added", "added a secret to the app"}, {"app.old_secrets_ended", "ended the old secrets of the app"},
+	{"operator.updated", "changed what in operations may do"}, {"monitor.used", "did in asynq's own page"},
+}
+
 // ownDeeds are those that somebody did to their own account.
 var ownDeeds = map[string]string{
 	"user.joined": "joined the team", "user.updated": "changed their own account", "user.password_changed": "changed their own password", "user.logged_in": "logged in",
@@ -57,7 +66,7 @@ func didText(e models.AuditEntry) string {
 	if ownAct(e) {
 		return ownDeeds[e.Action]
 	}
-	for _, d := range deeds {
+	for _, d := range slices.Concat(deeds, operations) {
 		if d.action == e.Action {
 			return d.did
 		}
@@ -67,7 +76,9 @@ func didText(e models.AuditEntry) string {
 }
 
 // auditChoices are the actions to choose from: each by itself, before them all that are about the same.
-func auditChoices() []dashboard.Choice {
+func auditChoices() []dashboard.Choice { return choicesOf(deeds) }
+
+func choicesOf(deeds []deed) []dashboard.Choice {
 	list := []dashboard.Choice{{Label: "Anything"}}
 	last := ""
 	for _, d := range deeds {
@@ -87,6 +98,8 @@ func actorName(a models.Actor) string {
 	switch a.Kind {
 	case models.ActorKey:
 		return "The key " + cmp.Or(a.Name, strconv.FormatInt(a.ID, 10))
+	case models.ActorOperator:
+		return "The gateway's operator " + cmp.Or(a.Name, strconv.FormatInt(a.ID, 10))
 	case models.ActorUnknown:
 		return "Somebody"
 	}

@@ -40,3 +40,6 @@ func Refused(method, place string, role models.Role) error {
 
 // PathOf is a route as the OpenAPI document writes it.
 func PathOf(route string) string { return pathOf(route) }
+
+// OperationAction names what a request about the gateway as a whole does.
+func OperationAction(method, route string) string { return operationAction(method, route) }

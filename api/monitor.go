@@ -10,6 +10,8 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/hibiken/asynqmon"
 	"github.com/redis/go-redis/v9"
+
+	"wabagate/models"
 )
 
 const monitorPath = "/monitor"
@@ -18,10 +20,12 @@ const monitorPath = "/monitor"
 const monitorPolicy = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
 	"font-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 
-// monitor is the web page of the queues. Payloads may be seen in it: they hold ids only.
+// monitor is the web page of the queues, as operators see it and as viewers do, who change nothing. What tasks carry is not
+// shown in it: the console reveals it, and the audit log knows to whom.
 type monitor struct {
-	page  *asynqmon.HTTPHandler
-	serve fiber.Handler
+	pages    [2]*asynqmon.HTTPHandler
+	operator fiber.Handler
+	viewer   fiber.Handler
 }
 
 // monitorRedis hands asynqmon a client made elsewhere.
@@ -30,16 +34,28 @@ type monitorRedis func() redis.UniversalClient
 func (m monitorRedis) MakeRedisClient() any { return m() }
 
 func newMonitor(client func() redis.UniversalClient) *monitor {
-	page := asynqmon.New(asynqmon.Options{RootPath: monitorPath, RedisConnOpt: monitorRedis(client)})
-	return &monitor{page: page, serve: adaptor.HTTPHandler(page)}
+	page := func(readOnly bool) *asynqmon.HTTPHandler {
+		return asynqmon.New(asynqmon.Options{RootPath: monitorPath, RedisConnOpt: monitorRedis(client), ReadOnly: readOnly, PayloadFormatter: asynqmon.PayloadFormatterFunc(redactedPayload)})
+	}
+	m := &monitor{pages: [2]*asynqmon.HTTPHandler{page(false), page(true)}}
+	m.operator, m.viewer = adaptor.HTTPHandler(m.pages[0]), adaptor.HTTPHandler(m.pages[1])
+	return m
+}
+
+// redactedPayload is what the monitor shows of what a task carries.
+func redactedPayload(string, []byte) string {
+	return "redacted; reveal it at " + operationsPath + "/tasks"
 }
 
 // close ends the monitor's connections; those that somebody else closed already are no error.
 func (m *monitor) close() error {
-	if err := m.page.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
-		return err
+	var errs []error
+	for _, page := range m.pages {
+		if err := page.Close(); err != nil && !errors.Is(err, redis.ErrClosed) {
+			errs = append(errs, err)
+		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func (s *Server) registerMonitor(app *fiber.App) {
@@ -47,12 +63,12 @@ func (s *Server) registerMonitor(app *fiber.App) {
 		return
 	}
 	for _, path := range []string{monitorPath, monitorPath + "/*"} {
-		app.All(path, s.fence, s.operatorsOnly, s.monitor.serve)
+		app.All(path, s.fence, s.serveMonitor)
 	}
 }
 
-// operatorsOnly sends strangers to the login and refuses users who are no operators.
-func (s *Server) operatorsOnly(c *fiber.Ctx) error {
+// serveMonitor sends strangers to the login, refuses users who do not operate the gateway, and lets viewers look.
+func (s *Server) serveMonitor(c *fiber.Ctx) error {
 	user, err := s.sessionUser(c)
 	if errors.Is(err, errUnauthenticated) && c.Method() == http.MethodGet && !strings.HasPrefix(c.Path(), monitorPath+"/api/") {
 		return c.Redirect("/login?next="+url.QueryEscape(monitorPath+"/"), http.StatusFound)
@@ -60,11 +76,26 @@ func (s *Server) operatorsOnly(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if !user.IsOperator {
-		return &Error{Status: http.StatusForbidden, Code: "operators_only", Message: "the queues are for operators"}
+	if err := operates(user.Operations(), c.Method()); err != nil {
+		return err
 	}
 	c.Set(fiber.HeaderContentSecurityPolicy, monitorPolicy)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderReferrerPolicy, "same-origin")
-	return c.Next()
+	if !user.IsOperator {
+		return s.monitor.viewer(c)
+	}
+	if err := s.monitor.operator(c); err != nil || reads(c.Method()) {
+		return err
+	}
+	if c.Response().StatusCode() < http.StatusBadRequest {
+		s.record(c.UserContext(), monitored(caller{User: &user}, s.source(c), c.Method(), strings.Clone(c.Path())))
+	}
+	return nil
+}
+
+// monitored is the entry of the audit log for what was changed in the monitor: its address says what.
+func monitored(who caller, ip, method, path string) models.AuditEntry {
+	did := strings.TrimPrefix(path, monitorPath+"/api/")
+	return models.AuditEntry{Actor: who.operatorActor(), IP: ip, Action: "monitor.used", Object: models.Object{Kind: "monitor", ID: method + " " + did, Name: method + " " + did}}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"wabagate/api/dashboard"
+	"wabagate/fanout/task"
 	"wabagate/models"
 )
 
@@ -136,6 +137,18 @@ var notices = map[string]string{
 	"password":       "Password changed. Your other sessions have ended.",
 	"session-ended":  "Session ended.",
 	"sessions-ended": "All your other sessions have ended.",
+
+	"queue-paused":      "Paused. Workers finish what they have in hand, and take no more.",
+	"queue-resumed":     "It goes on.",
+	"task-run":          doneTexts[task.Run],
+	"task-archive":      doneTexts[task.Archive],
+	"task-delete":       doneTexts[task.Delete],
+	"business-made":     "Business made. Add its first user: wabagate admin user EMAIL --business ID.",
+	"business-renamed":  "Business renamed.",
+	"app-made":          "App added. Enter its callback address and verify token at Meta.",
+	"token-rotated":     "The verify token is new. The one before ends at once.",
+	"app-secret-added":  "Added: callbacks signed with it are taken from now on, those with the others too.",
+	"app-secrets-ended": "Only the newest secret is valid now.",
 
 	"drafted":             "Kept as a draft. Add recipients, and start it when all is well.",
 	"registered":          "Registered: what becomes of its messages is counted here.",

@@ -83,15 +83,16 @@ func (s *Server) auditFields(c *fiber.Ctx, who caller, form typedForm) ([]dashbo
 	}
 	actors = withChosen(actors, form.values["actor"])
 	actions := withChosen(auditChoices(), form.values["action"])
-	// What a date field cannot show would be lost on the way.
-	kind := func(name string) string {
-		if _, err := time.Parse(time.DateOnly, form.values[name]); err != nil && form.values[name] != "" {
-			return ""
-		}
-		return "date"
-	}
 	return form.fields(dashboard.Field{Name: "actor", Label: "Who", Type: "select", Options: actors}, dashboard.Field{Name: "action", Label: "What", Type: "select", Options: actions},
-		dashboard.Field{Name: "from", Label: "From (UTC)", Type: kind("from")}, dashboard.Field{Name: "to", Label: "Until, inclusive", Type: kind("to")}), nil
+		dashboard.Field{Name: "from", Label: "From (UTC)", Type: dayField(form.values["from"])}, dashboard.Field{Name: "to", Label: "Until, inclusive", Type: dayField(form.values["to"])}), nil
+}
+
+// dayField is the type of a field for a day. What a date field cannot show would be lost on the way.
+func dayField(value string) string {
+	if _, err := time.Parse(time.DateOnly, value); err != nil && value != "" {
+		return ""
+	}
+	return "date"
 }
 
 // withChosen adds an option for what is asked for and is none yet.

@@ -128,7 +128,7 @@ func (b *bundle) hostileCallbacks(p *poison) {
 // TestHostileText: whatever strangers and colleagues write anywhere is shown as text everywhere. No script of theirs runs,
 // nothing leads where they say, and nothing sticks out.
 func TestHostileText(t *testing.T) {
-	b := setup(t, sending)
+	b := setup(t, sending, operating)
 	p := &poison{}
 	b.hostileCallbacks(p)
 	base := b.listen()
@@ -215,7 +215,26 @@ func (b *bundle) hostileThings(p *poison, base string) map[string]string {
 	require.NoError(t, err)
 	ids["token"] = token.Text()
 	require.NoError(t, b.store.SetUserName(ctx, 1, venoms[2]))
+	b.hostileOperations(p, n, ids)
 	return ids
+}
+
+// hostileOperations has what operations look at be of a business in venom.
+func (b *bundle) hostileOperations(p *poison, n models.Number, ids map[string]string) {
+	ctx, t := b.t.Context(), b.t
+	bad := rejected
+	bad.Reason = p.next(900)
+	failing := b.webhook(func(w *models.Webhook) { w.Name = p.next(100) })
+	_, work := b.queued(failing, bad)
+	ids["task"] = "deliveries-live/" + decimal(work.ID)
+	on := b.webhook(func(w *models.Webhook) { w.Name = p.next(100) })
+	_, err := b.store.DisableWebhook(ctx, on.ID, models.ByReceiver, p.next(9000))
+	require.NoError(t, err)
+	require.NoError(t, b.store.BeginSilence(ctx, n.ID, b.clock.now().Add(-time.Hour), b.clock.now()))
+	_, err = b.store.RenameBusiness(ctx, b.ours.ID, p.next(900))
+	require.NoError(t, err)
+	require.NoError(t, b.store.Record(ctx, models.AuditEntry{BusinessID: b.ours.ID, Actor: models.Actor{Kind: models.ActorOperator, ID: 1, Name: p.next(200)}, IP: p.line(60), Action: "business.updated",
+		Object: models.Object{Kind: "business", ID: decimal(b.ours.ID), Name: p.next(200)}, Changes: []models.Change{{Field: "name", Before: p.next(900), After: p.next(900)}}}))
 }
 
 // hostilePage is a page to look at. A new page is a line here.
@@ -237,6 +256,9 @@ func (b *bundle) hostilePages(ids map[string]string) []hostilePage {
 		{name: "broadcasts", path: "/broadcasts"}, {name: "broadcast", path: "/broadcasts/" + ids["broadcast"]}, {name: "broadcast-new", path: "/broadcasts/new"}, {name: "opt-outs", path: "/opt-outs", plain: true}, {name: "usage", path: "/usage", plain: true},
 		{name: "numbers", path: "/numbers"}, {name: "number", path: number}, {name: "number-token", path: number + "/token"}, {name: "number-replies", path: number + "/replies"}, {name: "number-report", path: number + "/report"},
 		{name: "team", path: "/team"}, {name: "team-user", path: "/team/users/" + ids["user"]}, {name: "keys", path: "/team/keys"}, {name: "key", path: "/team/keys/" + ids["key"]}, {name: "audit", path: "/team/audit"}, {name: "account", path: "/account"},
+		{name: "operations", path: "/operations"}, {name: "tasks", path: "/operations/tasks?error=" + evil}, {name: "tasks-all", path: "/operations/tasks"}, {name: "task", path: "/operations/tasks/" + ids["task"]},
+		{name: "troubles", path: "/operations/webhooks"}, {name: "gateway", path: "/operations/gateway"}, {name: "businesses", path: "/operations/businesses?search=" + evil}, {name: "businesses-all", path: "/operations/businesses"},
+		{name: "business", path: "/operations/businesses/1"}, {name: "apps", path: "/operations/apps"}, {name: "app", path: "/operations/apps/hostile"}, {name: "operations-audit", path: "/operations/audit"},
 		{name: "join", path: "/invitations/" + ids["token"]},
 	}
 }

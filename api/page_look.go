@@ -29,7 +29,7 @@ func (s *Server) shellOf(c *fiber.Ctx, who caller) (dashboard.Shell, error) {
 		return dashboard.Shell{}, err
 	}
 	sh := gateShell(c, "")
-	sh.Section, sh.User, sh.Business, sh.Operator = sectionOf(c.Path()), who.User.Email, b.Name, who.User.IsOperator
+	sh.Section, sh.User, sh.Business, sh.Operations = sectionOf(c.Path()), who.User.Email, b.Name, string(who.User.Operations())
 	sh.CanChange, sh.IsOwner = who.may(workers), who.may(owners)
 	sh.Notice = notices[c.Query("done")]
 	return sh, nil

@@ -23,20 +23,9 @@ type Circuits interface {
 	State(ctx context.Context, webhookID int64) (deliver.BreakerState, error)
 }
 
-func (s *Server) registerQueues(app *fiber.App) {
-	app.Get("/api/admin/queues", s.fence, s.operatorsAlone, s.handleQueues)
-}
-
-// operatorsAlone refuses everybody who is no operator; see operatorsOnly for pages.
-func (s *Server) operatorsAlone(c *fiber.Ctx) error {
-	user, err := s.sessionUser(c)
-	switch {
-	case err != nil:
-		return err
-	case !user.IsOperator:
-		return &Error{Status: http.StatusForbidden, Code: "operators_only", Message: "the queues are for operators"}
-	}
-	return c.Next()
+// Breakers lists the webhooks whose deliveries are refused for the moment.
+type Breakers interface {
+	Open(ctx context.Context) (map[int64]deliver.BreakerState, error)
 }
 
 // queueJSON is how full a queue is.
@@ -50,6 +39,12 @@ type queueJSON struct {
 	// OldestSeconds is how long the task at the head has been ready.
 	OldestSeconds float64 `json:"oldest_seconds"`
 	Paused        bool    `json:"paused"`
+	// PerSecond and FailedPerSecond are the tasks that workers were given, and those in which they failed, measured since
+	// somebody looked in the last minute; null: nobody did. FailedToday counts those since midnight (UTC). What a receiver
+	// refuses is no failure of a worker.
+	PerSecond       *float64 `json:"per_second"`
+	FailedPerSecond *float64 `json:"failed_per_second"`
+	FailedToday     int      `json:"failed_today"`
 }
 
 // waitingJSON is how much waits for a webhook.
@@ -72,30 +67,60 @@ func waitingView(w models.WebhookWaiting, now time.Time) waitingJSON {
 // waitingShown is how many webhooks the overview names: those for which most waits.
 const waitingShown = 50
 
-// queuesJSON is what waits, by queue and by webhook.
-type queuesJSON struct {
-	Queues   []queueJSON   `json:"queues"`
-	Webhooks []waitingJSON `json:"webhooks"`
+// depths are how full the queues are and how fast they are worked off.
+func (s *Server) depths(ctx context.Context) ([]queueJSON, error) {
+	list := []queueJSON{}
+	if s.queues == nil {
+		return list, nil
+	}
+	depths, err := s.queues.Depths(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rates := s.board.rates(depths)
+	for _, d := range depths {
+		v := queueJSON{Queue: d.Queue, Pending: d.Pending, Active: d.Active, Scheduled: d.Scheduled, Retry: d.Retry, Archived: d.Archived,
+			OldestSeconds: d.Oldest.Seconds(), Paused: d.Paused, FailedToday: d.FailedToday}
+		if r := rates[d.Queue]; r.Known {
+			v.PerSecond, v.FailedPerSecond = &r.Processed, &r.Failed
+		}
+		list = append(list, v)
+	}
+	return list, nil
 }
 
-func (s *Server) handleQueues(c *fiber.Ctx) error {
-	v := queuesJSON{Queues: []queueJSON{}, Webhooks: []waitingJSON{}}
-	if s.queues != nil {
-		depths, err := s.queues.Depths(c.UserContext())
-		if err != nil {
-			return err
-		}
-		for _, d := range depths {
-			v.Queues = append(v.Queues, queueJSON{Queue: d.Queue, Pending: d.Pending, Active: d.Active, Scheduled: d.Scheduled, Retry: d.Retry, Archived: d.Archived,
-				OldestSeconds: d.Oldest.Seconds(), Paused: d.Paused})
-		}
-	}
-	waiting, err := s.store.Waiting(c.UserContext(), waitingShown)
-	if err != nil {
+// businessWaitingJSON is how much waits for all webhooks of a business.
+type businessWaitingJSON struct {
+	BusinessID int64       `json:"business_id"`
+	Name       string      `json:"name"`
+	Deliveries int64       `json:"deliveries"`
+	Webhooks   int         `json:"webhooks"` // for which something waits
+	Failing    int         `json:"failing"`  // of those
+	OldestDue  *event.Time `json:"oldest_due"`
+}
+
+// queuesJSON is what waits, by queue, by webhook and by business.
+type queuesJSON struct {
+	Queues     []queueJSON           `json:"queues"`
+	Webhooks   []waitingJSON         `json:"webhooks"`
+	Businesses []businessWaitingJSON `json:"businesses"`
+	// CountedAt is when what waits for webhooks was counted; null: it is being counted for the first time.
+	CountedAt *event.Time `json:"counted_at"`
+}
+
+func (s *Server) handleQueues(c *fiber.Ctx, _ caller) error {
+	v := queuesJSON{Webhooks: []waitingJSON{}, Businesses: []businessWaitingJSON{}}
+	var err error
+	if v.Queues, err = s.depths(c.UserContext()); err != nil {
 		return err
 	}
-	for _, w := range waiting {
+	waiting := s.board.waiting(c.UserContext())
+	v.CountedAt = timeView(waiting.At)
+	for _, w := range waiting.Webhooks[:min(len(waiting.Webhooks), waitingShown)] {
 		v.Webhooks = append(v.Webhooks, waitingView(w, s.now()))
+	}
+	for _, b := range waiting.Businesses[:min(len(waiting.Businesses), waitingShown)] {
+		v.Businesses = append(v.Businesses, businessWaitingJSON{b.ID, b.Name, b.Deliveries, b.Webhooks, b.Failing, timeView(b.OldestDue)})
 	}
 	return reply(c, http.StatusOK, v)
 }

@@ -76,6 +76,13 @@ type Options struct {
 	// Queues and Circuits are shown to operators and owners; nil leaves what they know out.
 	Queues   Queues
 	Circuits Circuits
+	// Tasks, Breakers and Reconciliation are what operations look at besides; without Tasks its routes answer 501, and without
+	// the others their parts are left out.
+	Tasks          Tasks
+	Breakers       Breakers
+	Reconciliation func(ctx context.Context) (fanout.Reconciliation, error)
+	// Retention is how long history is kept, to be shown; see models.Retention.
+	Retention models.Retention
 	// Registry is served at /metrics; nil leaves the route out.
 	Registry prometheus.Gatherer
 	// Metrics counts logins and requests; nil keeps the counts to itself.
@@ -128,7 +135,13 @@ type Server struct {
 	simulator Simulator // nil: none
 	queues    Queues
 	circuits  Circuits
-	ready     func(ctx context.Context) error
+	tasks     Tasks    // nil: none
+	breakers  Breakers // nil: none
+	// reconciliation is nil where nobody knows.
+	reconciliation func(ctx context.Context) (fanout.Reconciliation, error)
+	retention      models.Retention
+	board          *board
+	ready          func(ctx context.Context) error
 	// unreportedAfter is how long a message may be without a status.
 	unreportedAfter time.Duration
 	log             *slog.Logger
@@ -191,6 +204,8 @@ func New(o Options) (*Server, error) {
 		hashing: make(chan struct{}, max(2, runtime.NumCPU())), bins: &bins{routes: o.Directory.Routes},
 		checks: &checks{running: map[int64]bool{}}, listeners: &listeners{of: map[int64]int{}}, types: typesByDialect(o.Now), document: sync.OnceValues(writeDocument),
 		streams: make(chan struct{}, maxStreams), waiting: make(chan struct{}, maxWaiting), closing: make(chan struct{})}
+	s.tasks, s.breakers, s.reconciliation, s.retention = o.Tasks, o.Breakers, o.Reconciliation, o.Retention
+	s.board = &board{count: o.Store.WaitingAll, now: o.Now, log: s.log, tail: s.tail, closing: s.closing}
 	s.keys = &keyCache{store: o.Store, now: o.Now, used: s.noteKeyUse}
 	if s.publicURL != "" {
 		u, err := url.Parse(s.publicURL)
@@ -212,7 +227,8 @@ func New(o Options) (*Server, error) {
 // Register adds every route of this room but those of RegisterOperations. The app's ErrorHandler should be this package's.
 func (s *Server) Register(app *fiber.App) {
 	s.registerMonitor(app)
-	s.registerQueues(app)
+	s.registerOperationsAPI(app.Group(adminPath, s.fence))
+	s.registerConsole(app)
 
 	client := app.Group("/api/client", s.m.observe("api"), s.fence)
 	s.registerLogin(client)

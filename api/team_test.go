@@ -47,7 +47,7 @@ func (b *bundle) routes(reading bool) []registered {
 		if r.Method == "HEAD" || r.Method == "OPTIONS" || (r.Method == "GET") != reading {
 			continue
 		}
-		for _, other := range []string{"/v1/", "/media/", "/monitor", "/inspect/", "/static/", "/healthz", "/readyz", "/metrics", "/api/admin/", "/openapi.json", "/docs", "/debug"} {
+		for _, other := range []string{"/v1/", "/media/", "/monitor", "/inspect/", "/static/", "/healthz", "/readyz", "/metrics", "/api/admin/", "/openapi.json", "/docs", "/debug", "/operations"} {
 			if strings.HasPrefix(r.Path, other) {
 				r.Path = ""
 				break

@@ -78,6 +78,7 @@ func Views() []View {
 		Broadcasts{}, BroadcastForm{}, BroadcastRegister{}, Broadcast{}, OptOuts{},
 		UsageMonth{},
 		Docs{}, DocOperation{},
+		ConsoleQueues{}, ConsoleTasks{}, ConsoleTask{}, ConsoleWebhooks{}, ConsoleGateway{}, ConsoleBusinesses{}, ConsoleBusiness{}, ConsoleApps{}, ConsoleApp{}, ConsoleAudit{},
 	}
 }
 
@@ -190,6 +191,7 @@ func (p *Pages) functions() template.FuncMap {
 		"pretty":   Pretty,
 		"join":     strings.Join,
 		"sections": Sections,
+		"console":  ConsoleSections,
 		"icon":     icon,
 	}
 }

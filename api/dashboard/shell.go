@@ -9,7 +9,10 @@ type Shell struct {
 	Section string
 	// User is who is logged in and Business whose pages these are; without a user there is no navigation.
 	User, Business string
-	Operator       bool
+	// Operations is what the user may do to the gateway as a whole: "operator", "viewer" or, empty, nothing. Console says that the
+	// page is of the console for operations and of no business.
+	Operations string
+	Console    bool
 	// CanChange says that the user's role lets them change things, IsOwner that they are an owner of the business. Pages leave
 	// out what would be refused.
 	CanChange, IsOwner bool
@@ -33,7 +36,7 @@ type Section struct {
 	Name, Path, Title string
 	// Apart sections stand below a line.
 	Apart bool
-	// Operators says that nobody else sees it.
+	// Operators says that nobody sees it but who operates the gateway, or looks at it.
 	Operators bool
 }
 
@@ -52,7 +55,7 @@ func Sections() []Section {
 		{Name: "numbers", Path: "/numbers", Title: "Numbers", Apart: true},
 		{Name: "usage", Path: "/usage", Title: "Usage"},
 		{Name: "team", Path: "/team", Title: "Team"},
-		{Name: "queues", Path: "/monitor/", Title: "Queues", Operators: true},
+		{Name: "operations", Path: "/operations", Title: "Operations", Operators: true},
 	}
 }
 
@@ -70,8 +73,19 @@ var icons = map[string]string{
 	"numbers":       `<path d="M7 3h10v18H7zM11 18h2"/>`,
 	"usage":         `<path d="M4 20V10M10 20V4M16 20v-7M21 20H3"/>`,
 	"team":          `<circle cx="9" cy="9" r="3.500"/><path d="M2.500 20c.6-3.400 3.200-5 6.500-5s5.900 1.600 6.500 5M16 5.800a3.500 3.500 0 0 1 0 6.400M18 15.300c1.900.7 3.100 2.200 3.500 4.700"/>`,
-	"queues":        `<path d="M4 5h16v4H4zM4 12h16v4H4zM4 19h10"/>`,
-	"menu":          `<path d="M4 7h16M4 12h16M4 17h16"/>`,
+	"operations":    `<path d="M4 5h16v4H4zM4 12h16v4H4zM4 19h10"/>`,
+
+	"operations-queues":     `<path d="M4 5h16v4H4zM4 12h16v4H4zM4 19h10"/>`,
+	"operations-tasks":      `<path d="M4 6h2M4 12h2M4 18h2M10 6h10M10 12h10M10 18h10"/>`,
+	"operations-webhooks":   `<path d="M12 4 3 19h18zM12 10v4M12 16.500v.5"/>`,
+	"operations-gateway":    `<path d="M3 12h4l3-8 4 16 3-8h4"/>`,
+	"operations-businesses": `<path d="M4 21V4h10v17M14 9h6v12M8 8h2M8 12h2M8 16h2M2 21h20"/>`,
+	"operations-apps":       `<path d="M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z"/>`,
+	"operations-audit":      `<path d="M6 3h12v18H6zM9 8h6M9 12h6M9 16h3"/>`,
+	"operations-monitor":    `<path d="M3 5h18v12H3zM8 21h8M12 17v4"/>`,
+	"operations-leave":      `<path d="M10 5H4v14h6M9 12h11M16 8l4 4-4 4"/>`,
+
+	"menu": `<path d="M4 7h16M4 12h16M4 17h16"/>`,
 }
 
 // icon is the inside of a sign; empty for a name that has none.

@@ -18,6 +18,8 @@ type AuditEntry struct {
 	Did              string
 	Object           string // empty: the sentence needs none
 	ObjectPath       string
+	Business         string // whose it is, in the log of operations; empty: nobody's
+	BusinessPath     string
 	Fields           []string // what has changed, in words
 	Values           []AuditValue
 	IP               string // empty: from the gateway's own machine

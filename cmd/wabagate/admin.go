@@ -17,7 +17,7 @@ import (
 
 func adminCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "admin", Short: "Create businesses, users, apps, numbers and keys from a shell; rotate what protects secrets"}
-	cmd.AddCommand(bootstrapCommand(), adminBusiness(), adminUser(), adminUsers(), adminPassword(), adminApp(), adminAppSecret(), adminNumber(), adminConnect(), adminKey(), adminRotateKeys(), adminReport(), adminList())
+	cmd.AddCommand(bootstrapCommand(), adminBusiness(), adminUser(), adminUsers(), adminOperator(), adminPassword(), adminApp(), adminAppSecret(), adminNumber(), adminConnect(), adminKey(), adminRotateKeys(), adminReport(), adminList())
 	return cmd
 }
 

@@ -42,7 +42,8 @@ func adminUser() *cobra.Command {
 	f.StringVar(&password, "password", "", "at least 8 characters")
 	f.StringVar(&role, "role", string(models.RoleOwner), "what the user may do: "+strings.Join(models.RoleNames(), ", "))
 	f.StringVar(&u.Name, "name", "", "what people call the user")
-	f.BoolVar(&u.IsOperator, "operator", false, "may also see the queues of all businesses at /monitor/")
+	f.BoolVar(&u.IsOperator, "operator", false, "may also operate the gateway at /operations: queues, businesses and apps")
+	f.BoolVar(&u.IsViewer, "viewer", false, "may also look at /operations, and change nothing there")
 	return cmd
 }
 
@@ -68,8 +69,8 @@ func adminUsers() *cobra.Command {
 				fmt.Fprintf(w, "business %d\t%s\t\n", b.ID, b.Name)
 				for _, u := range us {
 					role, login := string(u.Role), "never"
-					if u.IsOperator {
-						role += ", operator"
+					if ops := u.Operations(); ops != models.NoOperations {
+						role += ", " + string(ops)
 					}
 					if u.LastLoginAt != nil {
 						login = u.LastLoginAt.UTC().Format(time.RFC3339)
@@ -81,6 +82,35 @@ func adminUsers() *cobra.Command {
 		})
 	}}
 	cmd.Flags().Int64Var(&business, "business", 0, "id of the only business to show (default: all)")
+	return cmd
+}
+
+func adminOperator() *cobra.Command {
+	var role string
+	cmd := &cobra.Command{
+		Use:   "operator EMAIL",
+		Short: "Say what a user may do at /operations: operator, viewer or none",
+		Long: `Lets a user operate the gateway as a whole, whatever their role in their business: operators see the queues of all businesses, run,
+archive and delete tasks, reveal what they carry, and look after businesses and apps; viewers see the same and change and reveal nothing.
+It counts from their next click on. The last operator stays one.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			to, known := map[string]models.OperationsRole{"operator": models.Operator, "viewer": models.Viewer, "none": models.NoOperations}[role]
+			if !known {
+				return fmt.Errorf("--role %s: the roles of operations are operator, viewer, none", role)
+			}
+			return withStore(cmd.Context(), func(s *models.Store) error {
+				before, err := s.SetOperations(cmd.Context(), args[0], to)
+				if err != nil {
+					return err
+				}
+				err = s.Record(cmd.Context(), models.AuditEntry{Actor: models.AdminActor, Action: "operator.updated", Object: models.Object{Kind: "operator", ID: strconv.FormatInt(before.ID, 10), Name: before.Called()},
+					Changes: []models.Change{{Field: "role", Before: string(before.Operations()), After: string(to)}}})
+				return say(cmd.OutOrStdout(), err, "%s is %s now", before.Email, map[models.OperationsRole]string{models.Operator: "an operator", models.Viewer: "a viewer", models.NoOperations: "neither operator nor viewer"}[to])
+			})
+		},
+	}
+	cmd.Flags().StringVar(&role, "role", string(models.Operator), "operator, viewer or none")
 	return cmd
 }
 

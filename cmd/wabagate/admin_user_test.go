@@ -45,7 +45,21 @@ func TestAdminUsers(t *testing.T) {
 	}
 	require.NotContains(t, must("users", "--business", "2"), "ann@example.com")
 
+	// What they may do to the gateway as a whole is said apart, and noted where operations look.
+	_, err = run("operator", "bob@example.com", "--role", "king")
+	require.ErrorContains(t, err, "--role king: the roles of operations are operator, viewer, none")
+	_, err = run("operator", "ann@example.com", "--role", "none")
+	require.ErrorContains(t, err, "the last operator of the gateway stays")
+	require.Equal(t, "bob@example.com is a viewer now\n", must("operator", "bob@example.com", "--role", "viewer"))
+	require.Contains(t, must("users"), "Bob  read-only, viewer")
+	require.Equal(t, "bob@example.com is an operator now\n", must("operator", "bob@example.com"))
+	require.Equal(t, "ann@example.com is neither operator nor viewer now\n", must("operator", "ann@example.com", "--role", "none"))
+
 	require.NoError(t, withStore(t.Context(), func(s *models.Store) error {
+		ops, err := s.OperationsAudit(t.Context(), models.AuditFilter{})
+		require.NoError(t, err)
+		require.Len(t, ops, 3)
+		require.Equal(t, []any{"operator.updated", "ann@example.com", []models.Change{{Field: "role", Before: "operator", After: ""}}}, []any{ops[0].Action, ops[0].Object.Name, ops[0].Changes})
 		list, err := s.Audit(t.Context(), 1, models.AuditFilter{})
 		require.NoError(t, err)
 		var did []string

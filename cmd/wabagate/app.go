@@ -192,7 +192,10 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (_ *App, err error) 
 	}
 	server, err := api.New(api.Options{
 		Simulator: players,
-		Refuge:    waiting, Queues: queue, Circuits: breaker,
+		Refuge:    waiting, Queues: queue, Circuits: breaker, Tasks: queue, Breakers: breaker, Retention: cfg.Retention,
+		Reconciliation: func(ctx context.Context) (fanout.Reconciliation, error) {
+			return fanout.ReadReconciliation(ctx, a.redis)
+		},
 		Store: a.store, Directory: a.directory, Courier: courier, Recorder: recorder, Queue: queue, Guard: guard, Sending: out.sender, Lines: out.lines, Media: out.files, Replies: out.replies, UnreportedAfter: cfg.unreportedAfter(), Registry: registry, Metrics: api.NewMetrics(registry),
 		MonitorRedis: func() redis.UniversalClient { c, _ := dial(); return c },
 		Ready:        a.ready, PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies, MetricsToken: cfg.MetricsToken, MetricsOpen: cfg.MetricsOpen, SecureCookies: strings.HasPrefix(cfg.PublicURL, "https://"), Log: log,
