@@ -43,8 +43,8 @@ var deeds = []deed{
 
 // operations are what those who operate the gateway do, in words.
 var operations = []deed{
-	{"queue.paused", "paused the queue"}, {"queue.resumed", "let go on the queue"},
-	{"task.run", "made ready the task"}, {"task.archived", "archived the task"}, {"task.deleted", "deleted from its queue the task"}, {"task.revealed", "looked at what it carries of the task"},
+	{"queue.paused", "paused the queue"}, {"queue.resumed", "resumed the queue"},
+	{"task.run", "made ready the task"}, {"task.archived", "archived the task"}, {"task.deleted", "deleted from its queue the task"}, {"task.revealed", "revealed what is carried by the task"},
 	{"business.created", "made the business"}, {"business.updated", "changed the business"},
 	{"app.created", "added the app"}, {"app.token_rotated", "replaced the verify token of the app"}, {"app.secret_added", "added a secret to the app"}, {"app.old_secrets_ended", "ended the old secrets of the app"},
 	{"operator.updated", "changed what in operations may do"}, {"monitor.used", "did in asynq's own page"},

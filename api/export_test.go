@@ -43,3 +43,6 @@ func PathOf(route string) string { return pathOf(route) }
 
 // OperationAction names what a request about the gateway as a whole does.
 func OperationAction(method, route string) string { return operationAction(method, route) }
+
+// OfWholeQueue is the queue that a request to the monitor changes as a whole.
+func OfWholeQueue(method, path string) string { return ofWholeQueue(method, path) }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -85,11 +86,46 @@ func (s *Server) serveMonitor(c *fiber.Ctx) error {
 	if !user.IsOperator {
 		return s.monitor.viewer(c)
 	}
+	if err := s.wholesale(c); err != nil {
+		return err
+	}
 	if err := s.monitor.operator(c); err != nil || reads(c.Method()) {
 		return err
 	}
 	if c.Response().StatusCode() < http.StatusBadRequest {
 		s.record(c.UserContext(), monitored(caller{User: &user}, s.source(c), c.Method(), strings.Clone(c.Path())))
+	}
+	return nil
+}
+
+// wholesaleMost is how many tasks asynq may run, archive or delete at once. It does so in one script, during which Redis serves
+// nobody else: ten thousand take it some tens of milliseconds.
+const wholesaleMost = 10_000
+
+// ofWholeQueue is the queue that a request to the monitor changes as a whole; empty for any other.
+func ofWholeQueue(method, path string) string {
+	rest, ok := strings.CutPrefix(path, monitorPath+"/api/queues/")
+	queue, list, of := strings.Cut(rest, "/")
+	if !ok || reads(method) || of && !strings.HasSuffix(list, "_all") || !of && method != http.MethodDelete {
+		return ""
+	}
+	return queue
+}
+
+// wholesale refuses what would keep Redis from everybody else for long.
+func (s *Server) wholesale(c *fiber.Ctx) error {
+	queue := ofWholeQueue(c.Method(), c.Path())
+	if queue == "" || s.queues == nil {
+		return nil
+	}
+	depths, err := s.queues.Depths(c.UserContext())
+	if err != nil {
+		return err
+	}
+	for _, d := range depths {
+		if n := d.Pending + d.Active + d.Scheduled + d.Retry + d.Archived; d.Queue == queue && n > wholesaleMost {
+			return &Error{Status: http.StatusConflict, Code: "too_many", Message: fmt.Sprintf("%s has %d tasks, and all at once would stop Redis for everybody: change them in parts at %s/tasks", queue, n, operationsPath)}
+		}
 	}
 	return nil
 }

@@ -196,4 +196,7 @@ func TestOperationsWithManyTasks(t *testing.T) {
 		t.Logf("%-28s p50 %8v  p95 %8v", ask.name, took[9].Round(100*time.Microsecond), took[18].Round(100*time.Microsecond))
 		require.Less(t, took[18], answersWithin, ask.name)
 	}
+	status, got, _ := b.call("DELETE", "/monitor/api/queues/deliveries-live/pending_tasks:delete_all", "", "Cookie", b.session, "Sec-Fetch-Site", "same-origin")
+	require.Equal(t, 409, status)
+	require.Contains(t, got, "would stop Redis for everybody")
 }

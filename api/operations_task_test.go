@@ -266,7 +266,7 @@ func TestPayloadsAreRedacted(t *testing.T) {
 	require.Len(t, own, 2)
 	require.Equal(t, "task.revealed", own[0].Action)
 	_, page := b.page("/team/audit")
-	require.Contains(t, page, "looked at what it carries")
+	require.Contains(t, page, "revealed what is carried by")
 	require.Contains(t, page, "The gateway&#39;s operator we@example.com")
 	require.NotContains(t, page, url.QueryEscape("occurred_at"))
 }

@@ -148,3 +148,13 @@ func TestMonitorOfViewers(t *testing.T) {
 func (b *bundle) enqueue(ws ...models.Work) error {
 	return b.tasks().Enqueue(b.t.Context(), ws...)
 }
+
+func TestWholeQueuesOfTheMonitor(t *testing.T) {
+	for request, want := range map[string]string{
+		"DELETE /monitor/api/queues/sends/pending_tasks:delete_all": "sends", "POST /monitor/api/queues/sends/retry_tasks:run_all": "sends", "DELETE /monitor/api/queues/sends": "sends",
+		"GET /monitor/api/queues/sends": "", "POST /monitor/api/queues/sends:pause": "", "DELETE /monitor/api/queues/sends/pending_tasks/7": "", "POST /monitor/api/queues/sends/retry_tasks:batch_run": "", "POST /monitor/": "",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		require.Equal(t, want, api.OfWholeQueue(method, path), request)
+	}
+}

@@ -90,17 +90,17 @@ func webhookBadge(name models.WebhookName, known bool) dashboard.Badge {
 
 // queueCards add up what the queues say.
 func queueCards(depths []queueJSON, waiting counted) []dashboard.Stat {
-	var ready, active, later, archived int
+	var ready, later, archived int
 	var oldest, rate float64
 	measured := false
 	for _, d := range depths {
-		ready, active, later, archived = ready+d.Pending, active+d.Active, later+d.Scheduled+d.Retry, archived+d.Archived
+		ready, later, archived = ready+d.Pending, later+d.Scheduled+d.Retry, archived+d.Archived
 		oldest = max(oldest, d.OldestSeconds)
 		if d.PerSecond != nil {
 			rate, measured = rate+*d.PerSecond, true
 		}
 	}
-	cards := []dashboard.Stat{{Label: "Ready", Value: grouped(int64(ready))}, {Label: "Oldest", Value: secondsText(oldest), Bad: oldest > lateAfter.Seconds()}, {Label: "In hand", Value: grouped(int64(active))},
+	cards := []dashboard.Stat{{Label: "Ready", Value: grouped(int64(ready))}, {Label: "Oldest", Value: secondsText(oldest), Bad: oldest > lateAfter.Seconds()},
 		{Label: "Later, and to be retried", Value: grouped(int64(later))}, {Label: "Archived", Value: grouped(int64(archived)), Bad: archived > 0}, {Label: "Tasks per second", Value: throughputText(rate, measured)}}
 	if !waiting.At.IsZero() {
 		cards = append(cards, dashboard.Stat{Label: "Unfinished in the database", Value: grouped(waiting.Tasks)})
@@ -126,7 +126,7 @@ func secondsText(seconds float64) string {
 	case d <= 0:
 		return "–"
 	case d < time.Second:
-		return "< 1 s"
+		return "under 1 s"
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%d s", int(d.Seconds()))
 	case d < 2*time.Hour:

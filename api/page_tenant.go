@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -93,7 +94,7 @@ func (s *Server) pageGateway(c *fiber.Ctx, who caller) error {
 		view.Reconciler = state
 	}
 	for _, n := range g.Silent {
-		view.Silent = append(view.Silent, dashboard.SilentItem{Name: numberText(models.Number{Name: n.Name, Display: n.Display}), Phone: n.Display, BusinessID: n.BusinessID, Business: n.Business,
+		view.Silent = append(view.Silent, dashboard.SilentItem{Name: cmp.Or(n.Name, "+"+n.Display), Phone: n.Display, BusinessID: n.BusinessID, Business: n.Business,
 			Since: dashboard.NewWhen(n.Since, now), Found: dashboard.NewWhen(n.FoundAt, now)})
 	}
 	return s.render(c, http.StatusOK, view)
