@@ -152,6 +152,8 @@ func (o operation) opens() (list []string, who string) {
 		return nil, "Anybody."
 	case strings.HasPrefix(o.path, "/v1/"):
 		return []string{schemeD360, schemeNumberKey}, "The key of a number."
+	case strings.HasPrefix(o.path, "/api/admin/") && reads(o.method):
+		return []string{schemeSession}, "Operators and viewers who are logged in."
 	case strings.HasPrefix(o.path, "/api/admin/"):
 		return []string{schemeSession}, "Operators who are logged in."
 	case o.path == "/metrics":

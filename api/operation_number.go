@@ -140,10 +140,9 @@ func operationsTopics() []topic {
 	ready.answers = append(ready.answers, answered{status: http.StatusServiceUnavailable, of: map[string]any{"type": "string"}, typ: "text/plain", about: "Why not"})
 	metrics := plain("/metrics", "getMetrics", "Figures for Prometheus.", "text/plain")
 	metrics.open = false
-	return []topic{{"Operations", "For those who run the gateway.", []operation{
-		op("GET", "/api/admin/queues", "getQueues", "What waits, by queue and by webhook.").ok(queuesJSON{}),
+	return []topic{{"Operations", "For those who run the gateway.", append(consoleOperations(),
 		plain("/healthz", "getHealth", "Whether this process lives.", "text/plain"),
 		ready,
 		metrics,
-	}}}
+	)}}
 }

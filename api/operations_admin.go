@@ -70,10 +70,7 @@ func (s *Server) handleTenantList(c *fiber.Ctx, _ caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Businesses []tenantJSON `json:"businesses"`
-		Next       string       `json:"next_cursor,omitempty"`
-	}{views(rows, tenantView), next})
+	return reply(c, http.StatusOK, tenantsJSON{views(rows, tenantView), next})
 }
 
 func (s *Server) handleTenantGet(c *fiber.Ctx, _ caller) error {
@@ -81,7 +78,7 @@ func (s *Server) handleTenantGet(c *fiber.Ctx, _ caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, map[string]tenantJSON{"business": tenantView(t)})
+	return reply(c, http.StatusOK, oneTenant{tenantView(t)})
 }
 
 func (s *Server) tenantOf(c *fiber.Ctx) (models.Tenant, error) {
@@ -144,7 +141,7 @@ func (s *Server) handleTenantCreate(c *fiber.Ctx, _ caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusCreated, map[string]tenantJSON{"business": tenantView(models.Tenant{Business: b})})
+	return reply(c, http.StatusCreated, oneTenant{tenantView(models.Tenant{Business: b})})
 }
 
 func (s *Server) handleTenantRename(c *fiber.Ctx, _ caller) error {
@@ -190,7 +187,7 @@ func (s *Server) handleAppList(c *fiber.Ctx, _ caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, map[string][]appJSON{"apps": views(list, appView)})
+	return reply(c, http.StatusOK, appsJSON{views(list, appView)})
 }
 
 func (s *Server) handleAppGet(c *fiber.Ctx, _ caller) error {
@@ -198,7 +195,7 @@ func (s *Server) handleAppGet(c *fiber.Ctx, _ caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, map[string]appJSON{"app": appView(a)})
+	return reply(c, http.StatusOK, oneApp{appView(a)})
 }
 
 // newApp is an app that is to be made.
@@ -315,7 +312,7 @@ func (s *Server) handleAppCreate(c *fiber.Ctx, _ caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusCreated, map[string]appJSON{"app": appView(made)})
+	return reply(c, http.StatusCreated, oneApp{appView(made)})
 }
 
 func (s *Server) handleAppToken(c *fiber.Ctx, _ caller) error {
@@ -373,10 +370,7 @@ func (s *Server) handleOperationsAudit(c *fiber.Ctx, _ caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, struct {
-		Entries []operationEntryJSON `json:"entries"`
-		Next    string               `json:"next_cursor,omitempty"`
-	}{views(rows, func(e models.AuditEntry) operationEntryJSON {
+	return reply(c, http.StatusOK, operationEntriesJSON{views(rows, func(e models.AuditEntry) operationEntryJSON {
 		v := operationEntryJSON{auditJSON: auditView(e)}
 		if e.BusinessID != 0 {
 			v.BusinessID = &e.BusinessID

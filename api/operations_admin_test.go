@@ -95,7 +95,7 @@ func TestTroublesAreShown(t *testing.T) {
 		require.Equal(t, 200, status, got)
 		return got
 	}
-	require.Equal(t, `{"breakers":[],"disabled":[],"failing":[],"slow":[]}`, say("/webhooks"))
+	require.Equal(t, `{"disabled":[],"failing":[],"slow":[],"breakers":[]}`, say("/webhooks"))
 	w, off := b.webhook(), b.webhook(func(w *models.Webhook) { w.BusinessID, w.Name = b.theirs.ID, "Old ERP" })
 	slow := rejected
 	slow.Duration = 3 * time.Second

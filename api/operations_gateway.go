@@ -85,8 +85,7 @@ func (s *Server) handleTroubles(c *fiber.Ctx, _ caller) error {
 		return err
 	}
 	view := s.troubleView(t.Open)
-	return reply(c, http.StatusOK, map[string][]troubleJSON{"disabled": views(t.Disabled, view), "failing": views(t.Failing, view), "slow": views(t.Slow, view),
-		"breakers": views(t.openHooks(), view)})
+	return reply(c, http.StatusOK, troublesJSON{views(t.Disabled, view), views(t.Failing, view), views(t.Slow, view), views(t.openHooks(), view)})
 }
 
 // openHooks are the webhooks whose breakers are not closed, by id; those that are gone are left out.
@@ -188,10 +187,22 @@ type gatewayJSON struct {
 }
 
 type reconcilerJSON struct {
-	Running bool                `json:"running"`
-	Leader  string              `json:"leader"`
-	Workers int                 `json:"workers"`
-	Lately  []fanout.Reconciled `json:"lately"`
+	Running bool             `json:"running"`
+	Leader  string           `json:"leader"`
+	Workers int              `json:"workers"`
+	Lately  []reconciledJSON `json:"lately"`
+}
+
+// reconciledJSON is what was put into the queue again at one time.
+type reconciledJSON struct {
+	At     event.Time `json:"at"`
+	Found  string     `json:"found"` // lost, orphan or asleep
+	Kind   string     `json:"kind"`
+	Pieces int        `json:"pieces"`
+}
+
+func reconciledView(r fanout.Reconciled) reconciledJSON {
+	return reconciledJSON{event.Time{Time: r.At}, r.Found, r.Kind, r.Pieces}
 }
 
 func (s *Server) handleGateway(c *fiber.Ctx, _ caller) error {
@@ -204,7 +215,7 @@ func (s *Server) handleGateway(c *fiber.Ctx, _ caller) error {
 	b.Callbacks, b.Deliveries, b.Sends, b.Replies = g.Waiting.Callbacks, g.Waiting.Backlog.Deliveries, g.Waiting.Sends, g.Waiting.Replies
 	b.OldestDue, b.CountedAt = timeView(g.Waiting.OldestDue), timeView(g.Waiting.At)
 	if r := g.Reconciled; r != nil {
-		v.Reconciler = &reconcilerJSON{r.Leader != "", r.Leader, r.Workers, append([]fanout.Reconciled{}, r.Lately...)}
+		v.Reconciler = &reconcilerJSON{r.Leader != "", r.Leader, r.Workers, views(r.Lately, reconciledView)}
 	}
 	m, r := g.Maintained, &v.Retention
 	r.LastAt, r.TookMS, r.Error, r.Deleted, r.Emptied = timeView(m.At), m.Took.Milliseconds(), m.Error, m.Done.Deleted, m.Done.Emptied

@@ -114,7 +114,7 @@ func (s *Server) handleTaskGet(c *fiber.Ctx, _ caller) error {
 	if err != nil {
 		return err
 	}
-	return reply(c, http.StatusOK, map[string]taskJSON{"task": v})
+	return reply(c, http.StatusOK, oneTask{v})
 }
 
 // doTask does something to the task that an address names.

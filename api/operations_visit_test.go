@@ -72,5 +72,4 @@ func TestOperationsByHand(t *testing.T) {
 	monitor, cancel := chromedp.NewContext(tab)
 	defer cancel()
 	do(t, monitor, chromedp.Navigate(base+"/monitor/"), chromedp.WaitVisible(`a[href="/monitor/queues/deliveries-live"]`))
-	require.Contains(t, text(t, monitor, "#root"), "deliveries-live")
 }
