@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"reflect"
 	"time"
 
 	"wabagate/models"
@@ -46,3 +47,16 @@ func OperationAction(method, route string) string { return operationAction(metho
 
 // OfWholeQueue is the queue that a request to the monitor changes as a whole.
 func OfWholeQueue(method, path string) string { return ofWholeQueue(method, path) }
+
+// DescribedFields are the fields of the types that the OpenAPI document describes, by the package of their type.
+func DescribedFields() (map[string][]string, error) {
+	fields := map[string][]string{}
+	_, err := describe(documentTypes(func(of reflect.Type, field string) string {
+		fields[of.PkgPath()] = append(fields[of.PkgPath()], of.String()+"."+field)
+		return ""
+	}))
+	return fields, err
+}
+
+// Words are the comments of those fields, as they are embedded.
+func Words() []byte { return words }

@@ -195,12 +195,8 @@ func (o operation) refusalsOf() []int {
 //go:embed words.json
 var words []byte
 
-// types describes what handlers take and answer.
-func documentTypes() (*openapi.Types, error) {
-	said := map[string]string{}
-	if err := json.Unmarshal(words, &said); err != nil {
-		return nil, fmt.Errorf("words.json: %w", err)
-	}
+// documentTypes describes what handlers take and answer; said is what a field is, in words.
+func documentTypes(said func(of reflect.Type, field string) string) *openapi.Types {
 	return openapi.NewTypes(openapi.TypesOptions{
 		Home:  reflect.TypeFor[Error](),
 		Names: map[reflect.Type]string{reflect.TypeFor[message](): "Done"},
@@ -210,8 +206,8 @@ func documentTypes() (*openapi.Types, error) {
 			reflect.TypeFor[check.Result]():  {"type": "string", "enum": []any{check.Passed, check.Advice, check.Warning, check.Serious, check.Fatal, check.Skipped}},
 		},
 		Values: map[string][]string{"dialects": dialect.Names(), "orders": orderStatuses(), "recipients": recipientStates()},
-		Words:  func(of reflect.Type, field string) string { return said[of.Name()+"."+field] },
-	}), nil
+		Words:  said,
+	})
 }
 
 func recipientStates() (names []string) {
@@ -223,11 +219,16 @@ func recipientStates() (names []string) {
 
 // Document describes what programs can ask this server for.
 func Document() (openapi.Document, error) {
-	types, err := documentTypes()
-	if err != nil {
-		return openapi.Document{}, err
+	said := map[string]string{}
+	if err := json.Unmarshal(words, &said); err != nil {
+		return openapi.Document{}, fmt.Errorf("words.json: %w", err)
 	}
-	d := openapi.Document{Title: "wabagate", Version: version(), Schemes: schemes(), Description: documentAbout}
+	return describe(documentTypes(func(of reflect.Type, field string) string { return said[of.String()+"."+field] }))
+}
+
+// describe writes down the topics.
+func describe(types *openapi.Types) (d openapi.Document, err error) {
+	d = openapi.Document{Title: "wabagate", Version: version(), Schemes: schemes(), Description: documentAbout}
 	for _, t := range topics() {
 		d.Tags = append(d.Tags, openapi.Tag{Name: t.name, Description: t.about})
 		for _, o := range t.operations {

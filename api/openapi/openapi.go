@@ -7,7 +7,6 @@ package openapi
 import (
 	"bytes"
 	"encoding/json"
-	"net/http"
 	"strings"
 )
 
@@ -154,6 +153,3 @@ func given(v map[string]any) map[string]any {
 	}
 	return v
 }
-
-// StatusText is what a status means in a word or two.
-func StatusText(status int) string { return http.StatusText(status) }
