@@ -2,6 +2,8 @@ package doctor_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"wabagate/cmd/wabagate/doctor"
+	"wabagate/deploy/throwaway"
 	"wabagate/models"
 )
 
@@ -142,6 +145,20 @@ func TestPlantedInRedis(t *testing.T) {
 	requireFound(t, finds("redis cluster"), doctor.Wrong, "names it alone")
 	o.Redis = &redis.UniversalOptions{Addrs: []string{r.Addr(), replica.Addr()}, IsClusterMode: true}
 	requireFound(t, finds("redis"), doctor.Wrong, "the Redis there is none")
+
+	// A snapshot that cannot be written, because a folder has its name.
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "taken"), 0o700))
+	full, err := throwaway.StartRedis(t.Context(), throwaway.RedisOptions{AOF: true, Dir: dir, Settings: map[string]string{"save": "3600 1", "dbfilename": "taken"}})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = full.Stop() })
+	saver := redis.NewClient(&redis.Options{Addr: full.Addr()})
+	t.Cleanup(func() { _ = saver.Close() })
+	o.Redis = &redis.UniversalOptions{Addrs: []string{full.Addr()}}
+	requireFound(t, finds("redis persistence"), doctor.OK, "")
+	require.NoError(t, saver.BgSave(t.Context()).Err())
+	require.Eventually(t, func() bool { return finds("redis persistence").Level == doctor.Wrong }, 10*time.Second, 20*time.Millisecond)
+	requireFound(t, finds("redis persistence"), doctor.Wrong, "could not write its last snapshot")
 
 	require.NoError(t, r.Kill())
 	o.Redis = &redis.UniversalOptions{Addrs: []string{r.Addr()}}

@@ -67,7 +67,7 @@ func (d *doctor) lookAtRedis(ctx context.Context) {
 	o := *d.Redis
 	o.MaxRetries, o.DialerRetries = 1, 1 // what does not answer now is a finding
 	client := redis.NewUniversalClient(&o)
-	if err := client.Ping(ctx).Err(); err != nil {
+	if err := client.Ping(ctx).Err(); err != nil && !answersNotNow(err) {
 		_ = client.Close()
 		d.say(judgeUnreachable(err, o.IsClusterMode))
 		return
@@ -97,6 +97,12 @@ func (d *doctor) lookAtRedis(ctx context.Context) {
 	for _, n := range nodes {
 		d.say(judgeClock("redis clock", "Redis at "+n.Addr, n.Time, d.Now()))
 	}
+}
+
+// answersNotNow says whether a refusal is that of a server which takes no writes for the moment and says why in its INFO:
+// because it is reading its data, or cannot write them.
+func answersNotNow(err error) bool {
+	return strings.HasPrefix(err.Error(), "MISCONF") || strings.HasPrefix(err.Error(), "LOADING")
 }
 
 // redisNodes asks every server that takes writes.
