@@ -1,0 +1,3 @@
+-- +goose Up
+-- What waits for one webhook is found among what waits for all.
+CREATE INDEX outbox_webhook ON outbox (webhook_id, id);
