@@ -177,6 +177,8 @@ func (d *driver) figures(w int64) {
 	d.seeks("listEvents", "event_id="+events.Events[0].ID, 200)
 	d.seeks("listEvents", "q=nothing", 200)
 	d.does("getEvent", 200, "", events.Events[0].ID)
+	d.seeks("getPayload", "dialect=platform", 200, events.Events[0].ID)
+	d.streamed()
 }
 
 func (d *driver) jobs(w int64) {
@@ -218,4 +220,17 @@ func (d *driver) customers() {
 	d.does("updateOrder", 200, `{"status":"shipped"}`, order.ID)
 	d.does("eraseContact", 200, "", p.Contact.ID)
 	d.does("listErasures", 200, "")
+}
+
+// streamed begins the stream of events and leaves it.
+func (d *driver) streamed() {
+	o := d.operations["streamEvents"]
+	r, err := http.NewRequestWithContext(d.t.Context(), o.Method, d.listen()+o.Path, nil)
+	require.NoError(d.t, err)
+	r.Header.Set("Authorization", "Bearer "+d.key.Text())
+	res, err := http.DefaultClient.Do(r)
+	require.NoError(d.t, err)
+	require.NoError(d.t, res.Body.Close())
+	d.judge(o, res.StatusCode, res.Header, "")
+	d.answered[o.ID] = map[string]bool{decimal(int64(res.StatusCode)): true}
 }

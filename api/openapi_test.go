@@ -56,6 +56,12 @@ type describedOperation struct {
 	Security []map[string][]string
 }
 
+// streams says whether the operation's answer does not end.
+func (o *describedOperation) streams() bool {
+	_, ok := o.Responses["200"].Content["text/event-stream"]
+	return ok
+}
+
 // document asks the server for its document, and sees that it is one.
 func document(t testing.TB, b *bundle) *described {
 	t.Helper()

@@ -158,7 +158,7 @@ func (w *walk) holdings() map[string]string {
 	all := map[string]string{}
 	for _, id := range w.ids {
 		o := w.operations[id]
-		if o.Method != "GET" || o.place() == "webhooks/*/secret" || o.Path == "/metrics" { // to reveal a secret is itself recorded
+		if o.Method != "GET" || o.place() == "webhooks/*/secret" || o.Path == "/metrics" || o.streams() { // to reveal a secret is itself recorded
 			continue
 		}
 		status, got, _ := w.call("GET", w.path(w.t, o), "", w.opening(o)...)
@@ -179,6 +179,9 @@ type walk struct {
 // asks is an answer to an operation about our things, which the document tells of.
 func (w *walk) asks(o *describedOperation, query, body string, headers ...string) (int, string) {
 	w.t.Helper()
+	if o.streams() { // it gets as far as a cursor that is none; what streams show of whom has tests of its own
+		query = "?after=nonsense&" + strings.TrimPrefix(query, "?")
+	}
 	status, got, head := w.call(o.Method, w.path(w.t, o)+query, body, append(headers, "Content-Type", "application/json")...)
 	w.judge(o, status, head, got)
 	return status, got

@@ -29,14 +29,26 @@ type eventsQuery struct {
 	Before   string `json:"before"`           // a next_before of a search
 }
 
+type streamQuery struct {
+	dialectQuery
+	After    string `json:"after"` // the id of the last event that was seen, or now; left out, it begins with the oldest event that is kept
+	Since    string `json:"since" format:"date-time"`
+	Types    string `json:"types"` // names of types, with commas between them
+	NumberID int64  `json:"number_id"`
+}
+
 type dialectQuery struct {
 	Dialect string `json:"dialect" enum:"@dialects"`
 }
 
 func eventTopics() []topic {
+	stream := op("GET", "events/stream", "streamEvents", "Events as they happen, as server-sent events, each rendered for a dialect.").with(streamQuery{}).refuses(http.StatusTooManyRequests)
+	stream.answers = []answered{{status: http.StatusOK, of: map[string]any{"type": "string"}, typ: "text/event-stream", about: "The stream"}}
 	return []topic{
 		{"Events", "What has happened, to pull or to search.", []operation{
 			op("GET", "events", "listEvents", "Pulls events in their order, or searches them, the newest first.").with(eventsQuery{}).ok(either{eventPull{}, eventSearch{}}).refuses(http.StatusTooManyRequests),
+			stream,
+			op("GET", "events/:id/payload", "getPayload", "An event as a webhook of a dialect would be posted it.").with(dialectQuery{}).ok(payloadJSON{}),
 			op("GET", "events/:id", "getEvent", "An event, the callback that brought it, and its deliveries.").ok(eventDetailJSON{}),
 			op("GET", "timeline/*", "getTimeline", "What happened to a message, from its callback to each attempt.").ok(timelineJSON{}),
 			op("GET", "event-types", "listEventTypes", "The types of events, with a sample and a JSON Schema of each.").with(dialectQuery{}).ok(members{"event_types": []eventTypeJSON{}}),
