@@ -3,6 +3,7 @@ package api_test
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -128,4 +129,36 @@ func (d *driver) account() {
 	d.does("login", 401, credentials("we@example.com", "nonsense nonsense"))
 	d.does("login", 200, credentials("we@example.com", "battery staple"))
 	d.does("logout", 200, "")
+}
+
+// console drives what operators do.
+func (d *driver) console() {
+	w := d.webhook()
+	for id := range int64(3) {
+		require.NoError(d.t, d.enqueue(models.Work{ID: 70 + id, Kind: models.Deliver, WebhookID: w.ID, DueAt: time.Now(), Members: []int64{4711}}))
+	}
+	const queue = "deliveries-live"
+	d.does("pauseQueue", 200, "", queue)
+	d.does("resumeQueue", 200, "", queue)
+	d.does("pauseQueue", 404, "", "nonsense")
+	d.seeks("listTasks", "queue="+queue+"&state=pending", 200)
+	d.does("getTask", 200, "", queue, 70)
+	d.does("revealTask", 200, "", queue, 70)
+	d.does("archiveTask", 200, "", queue, 70)
+	d.does("runTask", 200, "", queue, 70)
+	d.does("deleteTask", 200, "", queue, 70)
+	d.does("getTask", 404, "", queue, 70)
+	d.does("changeTasks", 200, `{"action":"archive","queue":"`+queue+`","state":"pending"}`)
+	for _, id := range []string{"listTroubles", "getGateway", "listBusinesses", "listApps", "listOperations"} {
+		d.does(id, 200, "")
+	}
+	business := decode[struct{ Business struct{ ID int64 } }](d.t, d.does("createBusiness", 201, `{"name":"Third"}`)).Business.ID
+	d.does("getBusiness", 200, "", business)
+	d.does("renameBusiness", 200, `{"name":"The third"}`, business)
+	d.does("createApp", 201, `{"name":"main","verify_token":"v","secret":"of-the-app"}`)
+	d.does("getApp", 200, "", "main")
+	d.does("setAppToken", 200, `{"verify_token":"w"}`, "main")
+	d.does("addAppSecret", 200, `{"secret":"another"}`, "main")
+	d.does("endOldAppSecrets", 200, "", "main")
+	d.does("listOperations", 200, "")
 }

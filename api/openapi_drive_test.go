@@ -39,7 +39,7 @@ func whole(t *testing.T, store *models.Store, o wabatest.Options, changes ...fun
 	keep, err := keeping.OpenDirectory(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = keep.Close() })
-	b := setupOn(t, store, append(changes, lines, sending, func(o *api.Options) {
+	b := setupOn(t, store, append(changes, lines, sending, operating, func(o *api.Options) {
 		o.Replies = replies.New(replies.Options{Store: o.Store, HTTP: &http.Client{}, Log: slog.New(slog.DiscardHandler), Metrics: replies.NewMetrics(prometheus.NewRegistry())})
 		key, err := o.Store.LinkKey(t.Context())
 		require.NoError(t, err)
@@ -104,6 +104,7 @@ func TestOpenAPIEveryOperationAnswersAsDocumented(t *testing.T) {
 	d := &driver{t: t, bundle: b, described: document(t, b), sim: sim, answered: map[string]map[string]bool{}}
 
 	d.operationsOfAll()
+	d.console()
 	w := d.webhooks(receiver.URL)
 	d.figures(w)
 	d.jobs(w)
