@@ -59,11 +59,11 @@ func TestShell(t *testing.T) {
 		require.Contains(t, got, `<a href="`+current+`" aria-current="page">`, path)
 		require.Contains(t, got, `dir="auto">Ours</b>`, path)
 		require.Contains(t, got, `name="next" value="`+path+`"`, path)
-		require.Contains(t, got, `href="/monitor/"`, "an operator's")
+		require.Contains(t, got, `href="/operations"`, "an operator's")
 	}
 	_, got, _ := b.call("GET", "/webhooks", "", "Cookie", b.theirUser, "Accept", "text/html")
 	require.Contains(t, got, `dir="auto">Theirs</b>`)
-	require.NotContains(t, got, `href="/monitor/"`)
+	require.NotContains(t, got, `href="/operations"`)
 	_, got = b.page("/webhooks/999")
 	require.Contains(t, got, `<a href="/webhooks" aria-current="page">`, "a page that is missing has its navigation too")
 }
