@@ -84,6 +84,19 @@ func TestAClockThatWasSetBack(t *testing.T) {
 	}
 }
 
+// In the in-process Redis keys age by whole seconds, and the clock does not: nobody's turn comes sooner by it.
+func TestATurnOutlivesATick(t *testing.T) {
+	mini := miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: mini.Addr()})
+	t.Cleanup(func() { _ = client.Close() })
+	r := deliver.NewRates(client)
+	require.NoError(t, r.Wait(t.Context(), 1, 2))
+	began := time.Now()
+	mini.FastForward(time.Second)
+	require.NoError(t, r.Wait(t.Context(), 1, 2))
+	require.Greater(t, time.Since(began), 450*time.Millisecond)
+}
+
 func TestRates(t *testing.T) {
 	client := redisClient(t)
 	// Two processes, one limit.
