@@ -63,15 +63,15 @@ func interval(perSecond int) time.Duration {
 // takeTurn gives out turns that lie an interval apart. KEYS[1] holds when the next is, by the clock of Redis; ARGV are the
 // interval, the patience and how far off the next turn can be at most, in microseconds. The answer is how far off the
 // turn is, or -1 when patience does not last: then none is taken. A turn that is further off than it can be is left from
-// before the clock was set back. The key outlives its turn by a minute, because time passes by the second in the
-// in-process Redis: one that ended with its turn would end up to a second before it.
+// before the clock was set back. The key outlives its turn by two seconds, because keys age by whole seconds
+// in the in-process Redis: one that ended with its turn would end up to a second before it.
 var takeTurn = redis.NewScript(`
 local t = redis.call('TIME')
 local now, interval = t[1] * 1000000 + t[2], tonumber(ARGV[1])
 local turn = tonumber(redis.call('GET', KEYS[1]) or 0)
 if turn < now or turn > now + tonumber(ARGV[3]) then turn = now end
 if turn > now + tonumber(ARGV[2]) then return -1 end
-redis.call('SET', KEYS[1], string.format('%.0f', turn + interval), 'PX', math.ceil((turn + interval - now) / 1000) + 60000)
+redis.call('SET', KEYS[1], string.format('%.0f', turn + interval), 'PX', math.ceil((turn + interval - now) / 1000) + 2000)
 return turn - now`)
 
 // Wait returns nil when a delivery may start under the webhook's limit of perSecond; 0 is no limit. It waits for a turn

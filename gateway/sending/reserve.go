@@ -65,7 +65,8 @@ type turn struct {
 }
 
 // reserveSlots gives out slots that lie an interval apart, to those whose recipient may have a message now. Redis tells the
-// time, in microseconds. A caller with another slowdown in mind is told, because it knows another interval.
+// time, in microseconds; keys outlive what they hold by two seconds, because they age by whole seconds in the in-process
+// Redis. A caller with another slowdown in mind is told, because it knows another interval.
 //
 // KEYS are next, hold, slow, stop and, for each message, its pair, or next when it has none. ARGV are the interval, the
 // earliest slot, how far ahead a slot may lie, the time between messages of a pair, how much of it is lent, the slowdown
@@ -91,7 +92,7 @@ for i = 5, #KEYS do
 		if due < now then due = now end
 		wait = due - lent - now
 		if wait <= 0 then
-			redis.call('SET', KEYS[i], string.format('%.0f', due + every), 'PX', math.ceil((due + every - now) / 1000))
+			redis.call('SET', KEYS[i], string.format('%.0f', due + every), 'PX', math.ceil((due + every - now) / 1000) + 2000)
 		end
 	end
 	if wait > 0 then
@@ -101,7 +102,7 @@ for i = 5, #KEYS do
 		turn, given = turn + interval, given + 1
 	end
 end
-if given > 0 then redis.call('SET', KEYS[1], string.format('%.0f', turn), 'PX', math.ceil((turn - now) / 1000)) end
+if given > 0 then redis.call('SET', KEYS[1], string.format('%.0f', turn), 'PX', math.ceil((turn - now) / 1000) + 2000) end
 return answer`)
 
 // swap replaces a value that is as the caller knows it; the empty one is none.
@@ -116,7 +117,7 @@ local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local at = now + tonumber(ARGV[1])
 if at > tonumber(redis.call('GET', KEYS[1]) or 0) then
-	redis.call('SET', KEYS[1], string.format('%.0f', at), 'PX', math.ceil((at - now) / 1000))
+	redis.call('SET', KEYS[1], string.format('%.0f', at), 'PX', math.ceil((at - now) / 1000) + 2000)
 end
 return 1`)
 
