@@ -126,7 +126,7 @@ func (s *Store) Maintain(ctx context.Context, now time.Time, r Retention) (Maint
 		{"invitations WHERE id IN (SELECT id FROM invitations WHERE expires_at <= ? LIMIT ?)", []any{moment(now), rowsAtOnce}},
 		{"audit WHERE id IN (SELECT id FROM audit WHERE id < ? ORDER BY id LIMIT ?)", []any{r.auditKept(now), rowsAtOnce}},
 	} {
-		for more := err == nil && !m.Busy; more; {
+		for more := !m.Busy; more && err == nil; { // a transaction that does not begin leaves more as it is
 			err = s.inTx(ctx, func(tx *gorm.DB) error {
 				res := tx.Exec("DELETE FROM "+old.rows, old.args...)
 				more = res.Error == nil && res.RowsAffected == rowsAtOnce
