@@ -16,9 +16,9 @@ func TestMaintenanceStops(t *testing.T) {
 	for name, open := range map[string]func(testing.TB) *models.Store{"Postgres": modelstest.Postgres, "SQLite": modelstest.SQLite} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
-			for after := range 20 {
+			for after := range 150 {
 				ctx, cancel := context.WithCancel(t.Context())
-				stop := time.AfterFunc(time.Duration(after)*time.Millisecond, cancel)
+				stop := time.AfterFunc(time.Duration(after)*100*time.Microsecond, cancel)
 				over := make(chan struct{})
 				go func() {
 					defer close(over)
@@ -26,7 +26,7 @@ func TestMaintenanceStops(t *testing.T) {
 				}()
 				select {
 				case <-over:
-				case <-time.After(20 * time.Second):
+				case <-time.After(5 * time.Second):
 					require.Fail(t, "it goes on")
 				}
 				stop.Stop()
