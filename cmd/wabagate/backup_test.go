@@ -20,9 +20,8 @@ import (
 func TestBackupAndRestore(t *testing.T) {
 	t.Parallel()
 	for _, program := range []string{"pg_dump", "pg_restore", "psql"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skip(err)
-		}
+		_, err := exec.LookPath(program)
+		require.NoError(t, err, "install postgresql-client")
 	}
 	lost := modelstest.PostgresURL(t)
 	key := "WABAGATE_MASTER_KEY=the master key of this deployment"

@@ -31,9 +31,7 @@ func hosts(url string) []string {
 func TestPlantedInACluster(t *testing.T) {
 	t.Parallel()
 	c, err := throwaway.StartCluster(t.Context(), throwaway.ClusterOptions{AOF: true})
-	if err != nil {
-		t.Skip(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Stop() })
 	finds := onRedis(t, redis.UniversalOptions{Addrs: hosts(c.URL()), IsClusterMode: true})
 	requireFound(t, finds("redis cluster"), doctor.OK, "3 masters, all slots served, 4 queues of each kind")
@@ -57,9 +55,7 @@ func TestPlantedInACluster(t *testing.T) {
 func TestPlantedInSentinels(t *testing.T) {
 	t.Parallel()
 	s, err := throwaway.StartSentinel(t.Context(), throwaway.SentinelOptions{AOF: true})
-	if err != nil {
-		t.Skip(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Stop() })
 	addrs := hosts(s.URL())
 	finds := onRedis(t, redis.UniversalOptions{Addrs: addrs, MasterName: "wabagate"})
