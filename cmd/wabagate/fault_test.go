@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"wabagate/deploy/throwaway"
@@ -230,69 +230,92 @@ func TestStoppedGracefully(t *testing.T) {
 	require.Zero(t, c.requireAll(t, u, 60*time.Second))
 }
 
-// Forty-nine healthy webhooks and one that hangs: the healthy ones feel next to nothing.
+// Forty-nine healthy webhooks and one that hangs: the healthy ones feel next to nothing. A twin without the hanging one
+// takes the same callbacks in the same moments: what the tests of other packages do to one gateway, they do to both.
 func TestOneHangingAmongFifty(t *testing.T) {
-	_, _, env := realStores(t)
-	p := newProcess(t, env)
-	p.run("migrate")
-	made := p.bootstrap()
-	p.start()
-	var mu sync.Mutex
-	var ages []time.Duration
-	sent := map[string]time.Time{}
-	healthy := fanouttest.NewReceiver(t, func(_ http.ResponseWriter, _ *http.Request, d fanouttest.Delivery) {
-		id := wamidIn.Find(d.Body)
-		mu.Lock()
-		ages = append(ages, d.At.Sub(sent[string(id)]))
-		mu.Unlock()
-	})
 	hanging := fanouttest.NewReceiver(t, func(_ http.ResponseWriter, q *http.Request, _ fanouttest.Delivery) {
 		select {
 		case <-q.Context().Done():
 		case <-time.After(10 * time.Second):
 		}
 	})
-	for i := range 49 {
-		p.subscribe(made, map[string]any{"name": fmt.Sprint("healthy ", i), "url": fmt.Sprintf("%s/%d", healthy.URL, i), "events": []string{"message.received"}})
+	twin, troubled := startFifty(t), startFifty(t)
+	both := func(prefix string) (without, with time.Duration) {
+		var rounds sync.WaitGroup
+		rounds.Go(func() { without = twin.round(prefix) })
+		rounds.Go(func() { with = troubled.round(prefix) })
+		rounds.Wait()
+		require.False(t, t.Failed(), "a round of callbacks failed")
+		return without, with
 	}
-	round := func(prefix string) time.Duration {
-		mu.Lock()
-		ages = ages[:0]
-		mu.Unlock()
-		const posts = 240
-		tick := time.NewTicker(50 * time.Millisecond)
-		defer tick.Stop()
-		for i := range posts {
-			<-tick.C
-			id := fmt.Sprintf("wamid.%s%04d", prefix, i)
-			mu.Lock()
-			sent[id] = time.Now()
-			mu.Unlock()
-			status, err := postSigned(t.Context(), p.url()+"/webhooks/cloud/a", testSecret, textCallback(testPNID, fmt.Sprintf("1555017%04d", i%40), id, "hi"))
-			require.NoError(t, err)
-			require.Equal(t, http.StatusOK, status)
-		}
-		require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(ages) >= posts*49 }, 30*time.Second, 20*time.Millisecond)
-		mu.Lock()
-		defer mu.Unlock()
-		slices.Sort(ages)
-		return ages[len(ages)*99/100]
-	}
-	round("warm") // connections, caches, the first conversations
-	without := round("x")
-	p.subscribe(made, map[string]any{"name": "hanging", "url": hanging.URL, "events": []string{"message.received"}})
-	round("y") // the hanging one has filled its lane by now
-	// The bound is 1.5. The tests of other packages run beside this one: a floor keeps their noise out, and what they may
-	// have done to one round is not there in all of three.
-	with := time.Duration(math.MaxInt64)
-	for _, prefix := range []string{"z", "u", "v"} {
-		if with >= max(without*3/2, 60*time.Millisecond) {
-			with = round(prefix)
-			t.Logf("healthy p99: %s without the hanging webhook, %s with it (%.2f×)", without, with, float64(with)/float64(without))
-		}
-	}
-	require.Less(t, with, max(without*3/2, 60*time.Millisecond))
+	both("warm") // connections, caches, the first conversations
+	troubled.p.subscribe(troubled.made, map[string]any{"name": "hanging", "url": hanging.URL, "events": []string{"message.received"}})
+	both("y") // the hanging one has filled its lane by now
+	// The bound is 1.5, above a floor of noise. A stall of the machine can be anywhere in a round, so one of four has to show it.
+	calm := slices.ContainsFunc([]string{"x", "z", "u", "v"}, func(prefix string) bool {
+		without, with := both(prefix)
+		t.Logf("healthy p99: %s without the hanging webhook, %s with it (%.2f×)", without, with, float64(with)/float64(without))
+		return with < max(without*3/2, 60*time.Millisecond)
+	})
+	require.True(t, calm, "the hanging webhook was felt in each round")
 	require.NotEmpty(t, hanging.Got())
+}
+
+// fifty is a gateway with forty-nine healthy webhooks, and how long their deliveries took.
+type fifty struct {
+	t    *testing.T
+	p    *process
+	made bootstrapped
+	mu   sync.Mutex
+	sent map[string]time.Time
+	ages []time.Duration
+}
+
+func startFifty(t *testing.T) *fifty {
+	t.Helper()
+	_, _, env := realStores(t)
+	f := &fifty{t: t, p: newProcess(t, env), sent: map[string]time.Time{}}
+	f.p.run("migrate")
+	f.made = f.p.bootstrap()
+	f.p.start()
+	healthy := fanouttest.NewReceiver(t, func(_ http.ResponseWriter, _ *http.Request, d fanouttest.Delivery) {
+		id := wamidIn.Find(d.Body)
+		f.mu.Lock()
+		f.ages = append(f.ages, d.At.Sub(f.sent[string(id)]))
+		f.mu.Unlock()
+	})
+	for i := range 49 {
+		f.p.subscribe(f.made, map[string]any{"name": fmt.Sprint("healthy ", i), "url": fmt.Sprintf("%s/%d", healthy.URL, i), "events": []string{"message.received"}})
+	}
+	return f
+}
+
+// round posts 240 callbacks, one in 50 ms, and returns the p99 of the time until a healthy webhook had its delivery.
+func (f *fifty) round(prefix string) time.Duration {
+	f.mu.Lock()
+	f.ages = f.ages[:0]
+	f.mu.Unlock()
+	const posts = 240
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for i := range posts {
+		<-tick.C
+		id := fmt.Sprintf("wamid.%s%04d", prefix, i)
+		f.mu.Lock()
+		f.sent[id] = time.Now()
+		f.mu.Unlock()
+		status, err := postSigned(f.t.Context(), f.p.url()+"/webhooks/cloud/a", testSecret, textCallback(testPNID, fmt.Sprintf("1555017%04d", i%40), id, "hi"))
+		if !assert.NoError(f.t, err) || !assert.Equal(f.t, http.StatusOK, status) {
+			return 0
+		}
+	}
+	if !assert.Eventually(f.t, func() bool { f.mu.Lock(); defer f.mu.Unlock(); return len(f.ages) >= posts*49 }, 30*time.Second, 20*time.Millisecond) {
+		return 0
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	slices.Sort(f.ages)
+	return f.ages[len(f.ages)*99/100]
 }
 
 // Ingress, API and worker in processes of their own, two of each that can be two: one gateway.
