@@ -92,34 +92,27 @@ type Asset struct {
 
 // Pages draws. Make it with New; safe for concurrent use.
 type Pages struct {
-	pages  map[string]*template.Template
+	set    *template.Template // the layout, the parts and each page under the name of its file
 	assets map[string]Asset
 }
 
-// New parses what is embedded: the pages of the views, or of all when none are named. Each page keeps the parts for itself,
-// which is some hundred kilobytes.
+// New parses what is embedded: the pages of the views, or of all when none are named. The pages share the parts: with a set
+// of its own for each, they would be most of what an idle process holds.
 func New(views ...View) (*Pages, error) {
 	if len(views) == 0 {
 		views = Views()
 	}
-	p := &Pages{pages: map[string]*template.Template{}, assets: map[string]Asset{}}
+	p := &Pages{assets: map[string]Asset{}}
 	if err := p.loadAssets(); err != nil {
 		return nil, err
 	}
-	shared, err := template.New("layout").Funcs(p.functions()).ParseFS(files, "template/layout.html", "template/part_*.html")
-	if err != nil {
-		return nil, fmt.Errorf("dashboard: %w", err)
-	}
+	names := []string{"template/layout.html", "template/part_*.html"}
 	for _, v := range views {
-		name := v.template()
-		page, err := shared.Clone()
-		if err == nil {
-			page, err = page.ParseFS(files, "template/"+name)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("dashboard: %w", err)
-		}
-		p.pages[name] = page
+		names = append(names, "template/"+v.template())
+	}
+	var err error
+	if p.set, err = template.New("layout").Funcs(p.functions()).ParseFS(files, names...); err != nil {
+		return nil, fmt.Errorf("dashboard: %w", err)
 	}
 	return p, nil
 }
@@ -163,15 +156,22 @@ func (p *Pages) Asset(name string) (Asset, bool) {
 
 // Render draws a page.
 func (p *Pages) Render(w io.Writer, v View) error {
-	if err := p.pages[v.template()].ExecuteTemplate(w, "layout", v); err != nil {
+	if err := p.set.ExecuteTemplate(w, "layout", v); err != nil {
 		return fmt.Errorf("render %s: %w", v.template(), err)
 	}
 	return nil
 }
 
+// content draws what is the page's own, for the layout around it.
+func (p *Pages) content(v View) (template.HTML, error) {
+	var b strings.Builder
+	err := p.set.ExecuteTemplate(&b, v.template(), v)
+	return template.HTML(b.String()), err
+}
+
 // RenderArrival draws one arrival of the inspector by itself, for a page that is open already.
 func (p *Pages) RenderArrival(w io.Writer, a Arrival) error {
-	if err := p.pages[Inspector{}.template()].ExecuteTemplate(w, "arrival", a); err != nil {
+	if err := p.set.ExecuteTemplate(w, "arrival", a); err != nil {
 		return fmt.Errorf("render arrival: %w", err)
 	}
 	return nil
@@ -179,7 +179,7 @@ func (p *Pages) RenderArrival(w io.Writer, a Arrival) error {
 
 // RenderHappening draws one event of the live page by itself, for a page that is open already.
 func (p *Pages) RenderHappening(w io.Writer, h Happening) error {
-	if err := p.pages[Live{}.template()].ExecuteTemplate(w, "happening", h); err != nil {
+	if err := p.set.ExecuteTemplate(w, "happening", h); err != nil {
 		return fmt.Errorf("render event: %w", err)
 	}
 	return nil
@@ -188,6 +188,7 @@ func (p *Pages) RenderHappening(w io.Writer, h Happening) error {
 func (p *Pages) functions() template.FuncMap {
 	return template.FuncMap{
 		"asset":    func(name string) string { return "/static/" + name + "?v=" + p.assets[name].Version },
+		"content":  p.content,
 		"pretty":   Pretty,
 		"join":     strings.Join,
 		"sections": Sections,

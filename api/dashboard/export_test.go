@@ -4,5 +4,5 @@ import "io"
 
 // Part draws one part by itself.
 func (p *Pages) Part(w io.Writer, name string, data any) error {
-	return p.pages[Failure{}.template()].ExecuteTemplate(w, name, data)
+	return p.set.ExecuteTemplate(w, name, data)
 }
