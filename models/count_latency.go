@@ -3,6 +3,7 @@ package models
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -14,13 +15,12 @@ const (
 )
 
 // latencyBounds are where the parts but the first begin, in microseconds. The schema names them too.
-func latencyBounds() []int64 {
-	bounds := make([]int64, latencyParts-1)
+var latencyBounds = func() (bounds [latencyParts - 1]int64) {
 	for i := range bounds {
 		bounds[i] = int64(math.Round(float64(latencyFloor.Microseconds()) * math.Pow(2, float64(i)/2)))
 	}
 	return bounds
-}
+}()
 
 func latencyColumns() []string {
 	names := make([]string, latencyParts)
@@ -32,12 +32,8 @@ func latencyColumns() []string {
 
 // latencyPart is the part that a duration falls into.
 func latencyPart(d time.Duration) int {
-	us := d.Microseconds()
-	part := 0
-	for _, b := range latencyBounds() {
-		if us < b {
-			break
-		}
+	part, begins := slices.BinarySearch(latencyBounds[:], d.Microseconds())
+	if begins {
 		part++
 	}
 	return part

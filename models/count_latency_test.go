@@ -53,7 +53,7 @@ func TestQuantiles(t *testing.T) {
 
 // The parts that the migrations sort old attempts into are those that new ones fall into.
 func TestLatencyPartsOfMigrations(t *testing.T) {
-	list := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(latencyBounds())), ","), "[]")
+	list := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(latencyBounds)), ","), "[]")
 	postgres, err := migrations.Postgres.ReadFile("postgres/00015_counts.sql")
 	if err != nil || !strings.Contains(string(postgres), "'{"+list+"}'") {
 		t.Errorf("PostgreSQL: %v: no %s", err, list)
@@ -62,7 +62,7 @@ func TestLatencyPartsOfMigrations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range latencyBounds() {
+	for _, b := range latencyBounds {
 		if n := strings.Count(string(sqlite), "us < "+fmt.Sprint(b)+" ") + strings.Count(string(sqlite), "us >= "+fmt.Sprint(b)+" "); n != 2 {
 			t.Errorf("SQLite: %d is named %d times", b, n)
 		}

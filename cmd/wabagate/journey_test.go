@@ -116,17 +116,32 @@ func (v *traveller) reach(selector string) {
 // follow clicks on something and looks around where it leads, as soon as the other selector is there.
 func (v *traveller) follow(selector, reached string) {
 	v.t.Helper()
-	v.do(chromedp.ScrollIntoView(selector), chromedp.Click(selector))
+	v.do(chromedp.ScrollIntoView(selector))
+	v.leave(selector)
 	v.reach(reached)
+}
+
+// leave clicks on something, and waits for the next page if that is where it leads: what one looks for may be on this page too.
+func (v *traveller) leave(selector string) {
+	v.t.Helper()
+	leads := v.holds(fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q), link = e.closest("a[href]");
+		return window.leaving = link ? !link.hasAttribute("download") && !link.getAttribute("href").startsWith("#") : e.type === "submit" && !!e.form;
+	})()`, selector))
+	v.do(chromedp.Click(selector))
+	if leads {
+		v.until(`!window.leaving && document.readyState !== "loading"`, "the page after "+selector)
+	}
 }
 
 // menu opens a section from wherever one is: beside the page on a desk, behind a button on a phone.
 func (v *traveller) menu(path, reached string) {
 	v.t.Helper()
 	if v.holds(`getComputedStyle(document.querySelector(".top")).display !== "none"`) {
-		v.do(chromedp.Click(`.menu > summary`), chromedp.WaitVisible(`.menu .nav a[href="`+path+`"]`), chromedp.Click(`.menu .nav a[href="`+path+`"]`))
+		v.do(chromedp.Click(`.menu > summary`), chromedp.WaitVisible(`.menu .nav a[href="`+path+`"]`))
+		v.leave(`.menu .nav a[href="` + path + `"]`)
 	} else {
-		v.do(chromedp.Click(`.side .nav a[href="` + path + `"]`))
+		v.leave(`.side .nav a[href="` + path + `"]`)
 	}
 	v.reach(reached)
 }
