@@ -46,15 +46,36 @@ func (p *postgresEngine) inTx(ctx context.Context, b *pgx.Batch) error {
 }
 
 func (p *postgresEngine) accept(ctx context.Context, w Work, cs []Callback) error {
-	return p.repeat(ctx, func() error {
-		var b pgx.Batch
-		queueCallbacks(&b, cs)
-		queueWork(&b, []Work{w})
-		return p.inTx(ctx, &b)
+	return p.assuming(func(there onConflict) error {
+		return p.repeat(ctx, func() error {
+			var b pgx.Batch
+			queueCallbacks(&b, cs, there)
+			queueWork(&b, []Work{w}, there)
+			return p.inTx(ctx, &b)
+		})
 	})
 }
 
-func queueCallbacks(b *pgx.Batch, cs []Callback) {
+// onConflict is what an insertion does about rows that are there already.
+type onConflict string
+
+const (
+	// fails takes every row for a new one, which spares PostgreSQL looking for each first and saying in its log, later, that
+	// it was right. Rows are there only when another was faster, or when nobody heard of a commit.
+	fails   onConflict = ""
+	skipped onConflict = " ON CONFLICT DO NOTHING"
+)
+
+// assuming has a transaction take the rows that it inserts for new ones, and has it look when one of them is not.
+func (p *postgresEngine) assuming(transaction func(onConflict) error) error {
+	err := transaction(fails)
+	if duplicated(err) {
+		err = transaction(skipped)
+	}
+	return err
+}
+
+func queueCallbacks(b *pgx.Batch, cs []Callback, there onConflict) {
 	n := len(cs)
 	if n == 0 {
 		return
@@ -64,20 +85,33 @@ func queueCallbacks(b *pgx.Batch, cs []Callback) {
 		ids[i], apps[i], numbers[i], ats[i], bodies[i] = c.ID, c.AppID, c.NumberID, moment(c.ReceivedAt), c.Body
 	}
 	b.Queue(`INSERT INTO callbacks (id, app_id, number_id, received_at, body)
-		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bytea[]) ON CONFLICT (id) DO NOTHING`,
+		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bytea[])`+string(there),
 		ids, apps, numbers, ats, bodies)
 }
 
-func queueWork(b *pgx.Batch, ws []Work) {
-	for _, w := range ws {
-		b.Queue(`INSERT INTO outbox (id, kind, priority, webhook_id, due_at, job_id, members) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`,
-			w.ID, int16(w.Kind), int16(w.Priority), w.WebhookID, w.DueAt.UnixMilli(), idOrNil(w.JobID), w.Members)
+func queueWork(b *pgx.Batch, ws []Work, there onConflict) {
+	const into = `INSERT INTO outbox (id, kind, priority, webhook_id, due_at, job_id, members) `
+	switch n := len(ws); n {
+	case 0:
+	case 1:
+		w := ws[0]
+		b.Queue(into+`VALUES ($1, $2, $3, $4, $5, $6, $7)`+string(there), w.ID, int16(w.Kind), int16(w.Priority), w.WebhookID, w.DueAt.UnixMilli(), idOrNil(w.JobID), w.Members)
+	default:
+		ids, kinds, priorities, webhooks, due := make([]int64, n), make([]int16, n), make([]int16, n), make([]int64, n), make([]int64, n)
+		jobs, members := make([]*int64, n), make([]string, n)
+		for i, w := range ws {
+			ids[i], kinds[i], priorities[i], webhooks[i], due[i] = w.ID, int16(w.Kind), int16(w.Priority), w.WebhookID, w.DueAt.UnixMilli()
+			jobs[i], members[i] = idOrNil(w.JobID), postgresArray(w.Members).text()
+		}
+		b.Queue(into+`SELECT q.id, q.kind, q.priority, q.webhook_id, q.due_at, q.job_id, q.members::bigint[]
+			FROM unnest($1::bigint[], $2::smallint[], $3::smallint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
+			AS q(id, kind, priority, webhook_id, due_at, job_id, members)`+string(there), ids, kinds, priorities, webhooks, due, jobs, members)
 	}
 }
 
 func (p *postgresEngine) addWork(ctx context.Context, ws []Work) error {
 	var b pgx.Batch
-	queueWork(&b, ws)
+	queueWork(&b, ws, skipped)
 	return p.inTx(ctx, &b)
 }
 
@@ -162,13 +196,13 @@ func (p *postgresEngine) settle(ctx context.Context, s settlement) ([]Work, erro
 		return p.settleLanes(ctx, s)
 	}
 	var finished *int64
-	err := p.withLeaves(ctx, &s, func() error {
+	err := p.withLeaves(ctx, &s, func(there onConflict) error {
 		var b pgx.Batch
-		queueAttempts(&b, s.attempts, s.hour)
+		queueAttempts(&b, s.attempts, s.hour, there)
 		queueJobCounts(&b, s.updates)
 		queueUpdatesByLeaf(&b, s.updates, s.hour)
 		finished = queueDone(&b, s.done)
-		queueWork(&b, s.next)
+		queueWork(&b, s.next, there)
 		queueHealth(&b, s.health)
 		return p.inTx(ctx, &b)
 	})
@@ -192,7 +226,7 @@ func queueDone(b *pgx.Batch, done []int64) *int64 {
 }
 
 // queueAttempts keeps attempts, and counts those that are new.
-func queueAttempts(b *pgx.Batch, as []Attempt, hour int64) {
+func queueAttempts(b *pgx.Batch, as []Attempt, hour int64, there onConflict) {
 	n := len(as)
 	if n == 0 {
 		return
@@ -205,10 +239,17 @@ func queueAttempts(b *pgx.Batch, as []Attempt, hour int64) {
 		starts[i], us[i], status[i] = a.StartedAt, a.Duration.Microseconds(), int32(a.Status)
 		outcomes[i], reasons[i], answers[i], jobs[i] = a.Outcome, a.Reason, a.Answer, idOrNil(a.JobID)
 	}
-	b.Queue(counting("tried", `INSERT INTO attempts (event_id, webhook_id, n, started_at, duration_us, status, outcome, reason, answer, job_id)
-		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::timestamptz[], $5::bigint[], $6::int[], $7::text[], $8::text[], $9::text[], $10::bigint[])
-		ON CONFLICT DO NOTHING RETURNING webhook_id, duration_us, outcome`, "webhook_id, duration_us, outcome", "$11", "$12", "$13"),
-		events, hooks, ns, starts, us, status, outcomes, reasons, answers, jobs, hour, bookedAttempts(as, hour).encode(), n)
+	const insert = `INSERT INTO attempts (event_id, webhook_id, n, started_at, duration_us, status, outcome, reason, answer, job_id)
+		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::timestamptz[], $5::bigint[], $6::int[], $7::text[], $8::text[], $9::text[], $10::bigint[])`
+	columns := []any{events, hooks, ns, starts, us, status, outcomes, reasons, answers, jobs}
+	counts := bookedAttempts(as, hour).encode()
+	if there == fails {
+		b.Queue(insert, columns...)
+		queueSlip(b, hour, counts)
+		return
+	}
+	const made = "webhook_id, duration_us, outcome"
+	b.Queue(counting("tried", insert+string(there)+" RETURNING "+made, made, "$11", "$12", "$13"), append(columns, hour, counts, n)...)
 }
 
 // queueUpdates brings pending deliveries up to date, and counts those that end.

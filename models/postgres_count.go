@@ -1,5 +1,12 @@
 package models
 
+import "github.com/jackc/pgx/v5"
+
+// queueSlip counts what is as expected.
+func queueSlip(b *pgx.Batch, hour int64, counts []byte) {
+	b.Queue(`INSERT INTO count_slips (hour, counts) VALUES ($1, $2)`, hour, counts)
+}
+
 // counting makes one statement of another and the slip of what it wrote. part is what the other returns; row the columns of
 // it that the slip's column (made, ended or tried) takes when their number is not as expected. The arguments that it names
 // are the hour, the counts that are expected, and the number of rows.

@@ -50,16 +50,17 @@ func laneColumns(refs []LaneRef) (webhooks, conversations []int64) {
 
 // postgresLine sends each step as one pipelined batch, and what else the settlement writes with it.
 type postgresLine struct {
-	tx pgx.Tx
-	s  settlement
+	tx    pgx.Tx
+	s     settlement
+	there onConflict
 }
 
 func (p *postgresEngine) settleLanes(ctx context.Context, s settlement) (up []Work, err error) {
 	// What was put in line before the lock was given has to be seen after it.
 	o := pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
-	err = p.withLeaves(ctx, &s, func() error {
+	err = p.withLeaves(ctx, &s, func(there onConflict) error {
 		return pgx.BeginTxFunc(ctx, p.pool, o, func(tx pgx.Tx) (err error) {
-			up, err = settleLanes(ctx, postgresLine{tx, s}, s)
+			up, err = settleLanes(ctx, postgresLine{tx, s, there}, s)
 			return err
 		})
 	})
@@ -91,7 +92,7 @@ func (l postgresLine) moveWaiting(ctx context.Context, m laneMoves, due time.Tim
 	}
 	var first []place
 	var b pgx.Batch
-	queueAttempts(&b, l.s.attempts, l.s.hour)
+	queueAttempts(&b, l.s.attempts, l.s.hour, l.there)
 	queueJobCounts(&b, l.s.updates)
 	queueUpdatesByLeaf(&b, l.s.updates, l.s.hour)
 	if n := len(m.back); n > 0 {
@@ -155,8 +156,8 @@ func (l postgresLine) keepLanes(ctx context.Context, m laneMoves, up []Work) err
 			WHERE l.webhook_id = q.webhook_id AND l.conversation_id = q.conversation_id`, webhooks, conversations)
 	}
 	queueDone(&b, l.s.done)
-	queueWork(&b, l.s.next)
-	queueWork(&b, up)
+	queueWork(&b, l.s.next, l.there)
+	queueWork(&b, up, l.there)
 	queueHealth(&b, l.s.health)
 	if b.Len() == 0 {
 		return nil

@@ -107,8 +107,9 @@ func queueUpdatesByLeaf(b *pgx.Batch, us []settledDelivery, hour int64) {
 }
 
 // withLeaves is repeat for a settlement. Updates of days that are gone are left out.
-func (p *postgresEngine) withLeaves(ctx context.Context, s *settlement, transaction func() error) error {
-	err := p.repeat(ctx, transaction)
+func (p *postgresEngine) withLeaves(ctx context.Context, s *settlement, transaction func(onConflict) error) error {
+	settle := func(there onConflict) error { return p.repeat(ctx, func() error { return transaction(there) }) }
+	err := p.assuming(settle)
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) || pg.Code != "42P01" { // no such table
 		return err
@@ -129,5 +130,5 @@ func (p *postgresEngine) withLeaves(ctx context.Context, s *settlement, transact
 		}
 	}
 	s.updates = kept
-	return p.repeat(ctx, transaction)
+	return p.assuming(settle)
 }

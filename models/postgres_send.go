@@ -39,7 +39,7 @@ func (p *postgresEngine) createSends(ctx context.Context, asked []Send, keysSinc
 			}
 			var b pgx.Batch
 			work = workOf(fresh)
-			queueWork(&b, work)
+			queueWork(&b, work, skipped)
 			return tx.SendBatch(ctx, &b).Close()
 		})
 	})
@@ -116,11 +116,11 @@ func (p *postgresEngine) settleSends(ctx context.Context, st SendSettlement, at 
 	return p.repeat(ctx, func() error {
 		var b pgx.Batch
 		queueSendResults(&b, st.Results, at)
-		queueCallbacks(&b, st.Callbacks)
+		queueCallbacks(&b, st.Callbacks, skipped)
 		if len(st.Done) > 0 {
 			b.Queue(`DELETE FROM outbox WHERE id = ANY($1::bigint[])`, st.Done)
 		}
-		queueWork(&b, st.Work)
+		queueWork(&b, st.Work, skipped)
 		return p.inTx(ctx, &b)
 	})
 }

@@ -18,14 +18,17 @@ type postgresTranslation struct {
 	unknown map[MessageRef]bool
 	// asked are the keys that Known was asked about.
 	asked map[[16]byte]bool
+	there onConflict
 }
 
 func (p *postgresEngine) translate(ctx context.Context, fn func(Translation) error) error {
 	// Each statement has to see what others committed while it waited for them, whatever the server's default is.
 	o := pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
-	return p.repeat(ctx, func() error {
-		return pgx.BeginTxFunc(ctx, p.pool, o, func(tx pgx.Tx) error {
-			return fn(&postgresTranslation{tx: tx, unknown: map[MessageRef]bool{}, asked: map[[16]byte]bool{}})
+	return p.assuming(func(there onConflict) error {
+		return p.repeat(ctx, func() error {
+			return pgx.BeginTxFunc(ctx, p.pool, o, func(tx pgx.Tx) error {
+				return fn(&postgresTranslation{tx: tx, unknown: map[MessageRef]bool{}, asked: map[[16]byte]bool{}, there: there})
+			})
 		})
 	})
 }

@@ -32,7 +32,7 @@ func (t *postgresTranslation) Write(ctx context.Context, c Changes) error {
 	queueOptOuts(&b, c.OptOuts)
 	t.queueEvents(&b, c.Events, c.Deliveries)
 	queueDigests(&b, c.Digests)
-	queueWork(&b, c.Work)
+	queueWork(&b, c.Work, t.there)
 	if len(c.Done) > 0 {
 		b.Queue(`DELETE FROM outbox WHERE id = ANY($1::bigint[])`, c.Done)
 	}
@@ -156,10 +156,38 @@ func compareRefs(a, b MessageRef) int {
 	return cmp.Or(cmp.Compare(a.NumberID, b.NumberID), cmp.Compare(a.Wamid, b.Wamid))
 }
 
+// queueEvents keeps events and what they owe. Of those that Known was asked about it knows that they are new, unless another
+// is making them at this moment; the others are looked for first.
 func (t *postgresTranslation) queueEvents(b *pgx.Batch, es []Event, ds []Delivery) {
-	if len(es) == 0 {
-		return
+	fresh := make(map[int64]*Event, len(es))
+	var certain, doubtful []Event
+	for i := range es {
+		if t.there == fails && t.asked[es[i].Key] {
+			certain = append(certain, es[i])
+			fresh[es[i].ID] = &es[i]
+		} else {
+			doubtful = append(doubtful, es[i])
+		}
 	}
+	var owed, doubted []Delivery
+	for _, d := range ds {
+		if fresh[d.EventID] != nil {
+			owed = append(owed, d)
+		} else {
+			doubted = append(doubted, d)
+		}
+	}
+	queueNewEvents(b, certain)
+	queueNewDeliveries(b, owed, fresh)
+	queueDoubtfulEvents(b, doubtful, t.asked)
+	queueDoubtfulDeliveries(b, doubted)
+}
+
+const insertEvents = `INSERT INTO events (id, key, business_id, number_id, type, conversation_id, sequence, callback_id, created_at, data)
+	SELECT u.* FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[], $10::text[])
+		AS u(id, key, business_id, number_id, type, conversation_id, sequence, callback_id, created_at, data)`
+
+func columnsOfEvents(es []Event) (ids []int64, columns []any) {
 	n := len(es)
 	ids, keys, business, numbers, types := make([]int64, n), make([][]byte, n), make([]int64, n), make([]int64, n), make([]string, n)
 	convs, sequences, callbacks, created := make([]int64, n), make([]int64, n), make([]int64, n), make([]time.Time, n)
@@ -170,22 +198,75 @@ func (t *postgresTranslation) queueEvents(b *pgx.Batch, es []Event, ds []Deliver
 		convs[i], sequences[i], callbacks[i], created[i] = e.ConversationID, e.Sequence, e.CallbackID, e.CreatedAt
 		data[i] = e.Data
 	}
-	t.queueKeys(b, es)
-	b.Queue(`INSERT INTO events (id, key, business_id, number_id, type, conversation_id, sequence, callback_id, created_at, data)
-		SELECT u.* FROM unnest($1::bigint[], $2::bytea[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::timestamptz[], $10::text[])
-			AS u(id, key, business_id, number_id, type, conversation_id, sequence, callback_id, created_at, data)
-		JOIN `+looked("event_keys k", "k.key = u.key AND k.event_id = u.id"+within("k.event_id", ids...)), ids, keys, business, numbers, types, convs, sequences, callbacks, created, data)
+	return ids, []any{ids, keys, business, numbers, types, convs, sequences, callbacks, created, data}
+}
+
+// queueNewEvents keeps events that are new; it fails when one is not.
+func queueNewEvents(b *pgx.Batch, es []Event) {
+	if len(es) == 0 {
+		return
+	}
+	ks := keysOf(es)
+	keys, ids := make([][]byte, len(ks)), make([]int64, len(ks))
+	for i, k := range ks {
+		keys[i], ids[i] = k.key, k.eventID
+	}
+	b.Queue(`INSERT INTO event_keys (key, event_id) SELECT * FROM unnest($1::bytea[], $2::bigint[])`, keys, ids)
+	_, columns := columnsOfEvents(es)
+	b.Queue(insertEvents, columns...)
+}
+
+// queueNewDeliveries keeps what events that are new owe.
+func queueNewDeliveries(b *pgx.Batch, ds []Delivery, events map[int64]*Event) {
+	n := len(ds)
+	if n == 0 {
+		return
+	}
+	ids, hooks, states, lanes, places := deliveryColumns(ds)
+	keys, types, at := make([][]byte, n), make([]string, n), make([]time.Time, n)
+	for i := range ds {
+		e := events[ds[i].EventID]
+		keys[i], types[i], at[i] = e.Key[:], e.Type, e.CreatedAt
+	}
+	b.Queue(`INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, held, lane, lane_sequence, key, type, created_at)
+		SELECT d.event_id, d.webhook_id, d.state, 0, d.at, CASE WHEN d.state = 3 THEN true END, nullif(d.lane, 0), nullif(d.place, 0), d.key, d.type, d.at
+		FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[], $6::bytea[], $7::text[], $8::timestamptz[])
+			AS d(event_id, webhook_id, state, lane, place, key, type, at)`, ids, hooks, states, lanes, places, keys, types, at)
+	queueSlip(b, 0, bookedDeliveries(ds).encode())
+}
+
+func deliveryColumns(ds []Delivery) (events, hooks []int64, states []int16, lanes, places []int64) {
+	n := len(ds)
+	events, hooks, states, lanes, places = make([]int64, n), make([]int64, n), make([]int16, n), make([]int64, n), make([]int64, n)
+	for i, d := range ds {
+		events[i], hooks[i], states[i], lanes[i], places[i] = d.EventID, d.WebhookID, int16(d.State), d.Lane, d.Sequence
+	}
+	return events, hooks, states, lanes, places
+}
+
+// queueDoubtfulEvents keeps those of the events whose keys are free. Keys that Known was not asked about are looked for in
+// the other generations too.
+func queueDoubtfulEvents(b *pgx.Batch, es []Event, asked map[[16]byte]bool) {
+	if len(es) == 0 {
+		return
+	}
+	ks := keysOf(es)
+	keys, ids, known := make([][]byte, len(ks)), make([]int64, len(ks)), make([]bool, len(ks))
+	for i, k := range ks {
+		keys[i], ids[i], known[i] = k.key, k.eventID, asked[[16]byte(k.key)]
+	}
+	b.Queue(`INSERT INTO event_keys (key, event_id) SELECT q.key, q.event_id FROM unnest($1::bytea[], $2::bigint[], $3::bool[]) AS q(key, event_id, asked)
+		WHERE q.asked OR NOT EXISTS (SELECT 1 FROM event_keys k WHERE k.key = q.key`+remembered(time.Now()).on("k.event_id")+`) ON CONFLICT DO NOTHING`, keys, ids, known)
+	of, columns := columnsOfEvents(es)
+	b.Queue(insertEvents+" JOIN "+looked("event_keys k", "k.key = u.key AND k.event_id = u.id"+within("k.event_id", of...)), columns...)
+}
+
+// queueDoubtfulDeliveries keeps what those of the events owe that were really kept.
+func queueDoubtfulDeliveries(b *pgx.Batch, ds []Delivery) {
 	if len(ds) == 0 {
 		return
 	}
-	events, hooks, states := make([]int64, len(ds)), make([]int64, len(ds)), make([]int16, len(ds))
-	lanes, places := make([]int64, len(ds)), make([]int64, len(ds))
-	for i, d := range ds {
-		events[i], hooks[i], states[i] = d.EventID, d.WebhookID, int16(d.State)
-		lanes[i], places[i] = d.Lane, d.Sequence
-	}
-	// Only events that were really inserted owe deliveries: an event without a conversation may have lost the race for
-	// its key to another group.
+	events, hooks, states, lanes, places := deliveryColumns(ds)
 	b.Queue(counting("made", `INSERT INTO deliveries (event_id, webhook_id, state, attempts, due_at, held, lane, lane_sequence, key, type, created_at)
 		SELECT d.event_id, d.webhook_id, d.state, 0, e.created_at, CASE WHEN d.state = 3 THEN true END, nullif(d.lane, 0), nullif(d.place, 0), e.key, e.type, e.created_at
 		FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[]) AS d(event_id, webhook_id, state, lane, place)
@@ -203,15 +284,4 @@ func queueDigests(b *pgx.Batch, ds []Digest) {
 	}
 	b.Queue(`INSERT INTO digests (event_id, data) SELECT d.event_id, d.data FROM unnest($1::bigint[], $2::text[]) AS d(event_id, data)
 		JOIN `+looked("events e", "e.id = d.event_id"+within("e.id", events...))+` ON CONFLICT DO NOTHING`, events, data)
-}
-
-// queueKeys takes the keys of events. Those that Known was not asked about are looked for in the other generations too.
-func (t *postgresTranslation) queueKeys(b *pgx.Batch, es []Event) {
-	ks := keysOf(es)
-	keys, ids, asked := make([][]byte, len(ks)), make([]int64, len(ks)), make([]bool, len(ks))
-	for i, k := range ks {
-		keys[i], ids[i], asked[i] = k.key, k.eventID, t.asked[[16]byte(k.key)]
-	}
-	b.Queue(`INSERT INTO event_keys (key, event_id) SELECT q.key, q.event_id FROM unnest($1::bytea[], $2::bigint[], $3::bool[]) AS q(key, event_id, asked)
-		WHERE q.asked OR NOT EXISTS (SELECT 1 FROM event_keys k WHERE k.key = q.key`+remembered(time.Now()).on("k.event_id")+`) ON CONFLICT DO NOTHING`, keys, ids, asked)
 }
