@@ -89,8 +89,10 @@ func parseRedis(raw string) (*redis.UniversalOptions, error) {
 // library by itself would go on asking it for a minute.
 const lookAround = time.Second
 
-// newRedis makes a client of what an address names.
+// newRedis makes a client of what an address names. It speaks RESP2: with RESP3 the library looks, before and after every
+// command, for messages that nobody here subscribes to.
 func newRedis(o *redis.UniversalOptions) redis.UniversalClient {
+	o.Protocol = 2
 	if !o.IsClusterMode {
 		return redis.NewUniversalClient(o)
 	}
