@@ -13,9 +13,9 @@ import (
 // ended, by one goroutine each, many at a time.
 const (
 	// together bounds a group, and with it how long the embedded database's only writer is away.
-	together   = 8
-	readLinger = 20 * time.Millisecond
-	endLinger  = 100 * time.Millisecond
+	together   = 16
+	readLinger = 100 * time.Millisecond
+	endLinger  = 250 * time.Millisecond
 	// restFor is how long each rests after a group, in units of what the group took: the busier the database, the less is asked
 	// of it. mostRest bounds a rest.
 	restFor  = 9

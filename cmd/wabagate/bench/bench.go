@@ -91,7 +91,7 @@ func (o Options) sizes() sizes {
 		if o.Quick {
 			s.recipients = 4_000
 		}
-		s.liveRate, s.budget = 50, 15*time.Minute
+		s.liveRate, s.budget = 150, 15*time.Minute
 	case o.Pages > 0:
 		s.budget = time.Hour
 	case o.History > 0:
