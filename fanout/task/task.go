@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -97,26 +98,41 @@ func (q *Queue) Layout() Layout { return q.layout }
 const atOnce = 16
 
 // Enqueue puts each piece of work in its queue, those due later to be ready then. Work that the queue knows already
-// is left as it is. On an error some may be queued; the reconciler finds the rest.
+// is left as it is. On an error some may be queued; the reconciler finds the rest. Workers hear of what is due before the
+// rest is put in.
 func (q *Queue) Enqueue(ctx context.Context, ws ...models.Work) error {
+	now := q.now()
+	var due, later []models.Work
+	for _, w := range ws {
+		if w.DueAt.After(now) {
+			later = append(later, w)
+		} else {
+			due = append(due, w)
+		}
+	}
+	err := q.put(ctx, due)
+	rung := map[string]bool{}
+	for _, w := range due {
+		if name := q.layout.Of(w); !rung[name] {
+			rung[name] = true
+			q.bell.Ring(ctx, q.redis, name)
+		}
+	}
+	return cmp.Or(err, q.put(ctx, later)) // its time comes by the queue's own clock, and workers hear of it then
+}
+
+// put puts each piece of work in its queue, and tells nobody.
+func (q *Queue) put(ctx context.Context, ws []models.Work) error {
+	one := func(w models.Work) error { return q.enqueue(ctx, w, q.layout.Of(w), strconv.FormatInt(w.ID, 10)) }
+	if len(ws) == 1 {
+		return one(ws[0])
+	}
 	var g errgroup.Group
 	g.SetLimit(atOnce)
-	rung := map[string]bool{}
 	for _, w := range ws {
-		rung[q.layout.Of(w)] = true
-		if len(ws) == 1 {
-			if err := q.enqueue(ctx, w, q.layout.Of(w), strconv.FormatInt(w.ID, 10)); err != nil {
-				return err
-			}
-			break
-		}
-		g.Go(func() error { return q.enqueue(ctx, w, q.layout.Of(w), strconv.FormatInt(w.ID, 10)) })
+		g.Go(func() error { return one(w) })
 	}
-	err := g.Wait()
-	for name := range rung {
-		q.bell.Ring(ctx, q.redis, name)
-	}
-	return err
+	return g.Wait()
 }
 
 // Requeue puts work in again whose task is held by a worker that is gone, under an id of its own.

@@ -3,6 +3,7 @@ package task_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -212,6 +213,43 @@ func TestWorkDueLaterWaits(t *testing.T) {
 }
 
 // A server that is paced takes one task after the other, however many are ready, and all of them.
+// What is due does not wait until what is due later is put in, and nobody is woken for that.
+func TestWorkerHearsOfWhatIsDueFirst(t *testing.T) {
+	onEachRedis(t, func(t *testing.T, dial func() redis.UniversalClient) {
+		client := dial()
+		var did []string
+		client.AddHook(note(func(cmd redis.Cmder) {
+			switch script := fmt.Sprint(cmd.Args()); {
+			case cmd.Name() == "publish":
+				did = append(did, script)
+			case cmd.Name() == "evalsha" && strings.Contains(script, ":scheduled"):
+				did = append(did, "later")
+			case cmd.Name() == "evalsha":
+				did = append(did, "due")
+			}
+		}))
+		q := task.NewQueue(client, task.NewBell(), task.Layout{}, nil)
+		require.NoError(t, q.Enqueue(t.Context(), work(1))) // loads the script
+		later := models.Work{ID: 3, Kind: models.ReplyMessages, DueAt: time.Now().Add(time.Minute), Members: []int64{1}}
+		require.NoError(t, q.Enqueue(t.Context(), later))
+		did = nil
+		later.ID = 4
+		require.NoError(t, q.Enqueue(t.Context(), later, work(2)))
+		require.Equal(t, []string{"due", "[publish wabagate:bell " + task.Layout{}.Of(work(2)) + "]", "later"}, did)
+	})
+}
+
+// note is told of every command.
+type note func(redis.Cmder)
+
+func (n note) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (n note) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+func (n note) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error { n(cmd); return next(ctx, cmd) }
+}
+
 func TestPaced(t *testing.T) {
 	onEachRedis(t, func(t *testing.T, dial func() redis.UniversalClient) {
 		const n, every = 10, 30 * time.Millisecond
