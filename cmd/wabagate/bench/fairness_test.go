@@ -84,7 +84,7 @@ func TestFleetKnowsItsEvents(t *testing.T) {
 	recorder := fanout.NewRecorder(store, directory, fanout.NewSubscriptions(directory.Routes, log), nobody{}, nil, log, fanout.NewMetrics(prometheus.NewRegistry()), nil)
 	translator := fanout.NewTranslator(recorder, log)
 	defer translator.Close()
-	for what, o := range map[string]owing{"chat": f.chat(20), "broadcast": f.broadcast(20, 5)} {
+	for what, o := range map[string]owing{"chat": f.chat(20, 1), "longer chat": f.chat(20, 5), "broadcast": f.broadcast(20, 5)} {
 		var cs []models.Callback
 		for _, body := range o.bodies {
 			cs = append(cs, models.Callback{AppID: app.ID, ReceivedAt: time.Now(), Body: body})

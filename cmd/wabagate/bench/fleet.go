@@ -109,16 +109,13 @@ func (f fleet) simulators() []*simulator.Simulator {
 	return sims
 }
 
-// thoughts is how many messages a customer writes before the next one does.
-const thoughts = 5
-
 // chat makes n callbacks, each one text message of a customer, to the healthy numbers in turns. A number has one customer at a
-// time, who writes several messages.
-func (f fleet) chat(n int) owing {
+// time, who writes so many messages.
+func (f fleet) chat(n, each int) owing {
 	sims, o := f.simulators(), makeOwing(n)
 	for i := range n {
 		hook := badHooks + i%(len(f.numbers)-badHooks)
-		who := i / (len(f.numbers) - badHooks) / thoughts % contacts
+		who := i / (len(f.numbers) - badHooks) / each % contacts
 		fact := sims[hook].Text(fmt.Sprintf("447700900%03d", who), fmt.Sprintf("Customer %03d", who), "Could you send a new cup, please?")
 		o.owe(i, f, hook, sims[hook].Callback(fact), event.NewKey(event.MessageReceived, f.numbers[hook], fact.ID))
 	}

@@ -75,6 +75,7 @@ type fairTurn struct {
 	broadcast bool             // else live messages only
 	bad       [badHooks]string // addresses; empty: healthy
 	model     string           // address of the one that every number answers by; empty: none does
+	thoughts  int              // messages that a customer writes before the next one does; 0: one
 	report    *Report          // of the round
 }
 
@@ -91,7 +92,7 @@ func (b *bench) takeFair(ctx context.Context, t fairTurn) error {
 			return fmt.Errorf("have numbers answer: %w", err)
 		}
 	}
-	live, reports := f.chat(b.s.liveRate*b.s.recipients/b.s.recipientRate), makeOwing(0)
+	live, reports := f.chat(b.s.liveRate*b.s.recipients/b.s.recipientRate, max(t.thoughts, 1)), makeOwing(0)
 	if t.broadcast {
 		reports = f.broadcast(b.s.recipients, b.s.recipientRate)
 	}

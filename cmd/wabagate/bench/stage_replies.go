@@ -24,7 +24,9 @@ func (b *bench) replying(ctx context.Context) error {
 		return fmt.Errorf("find an address that refuses: %w", err)
 	}
 	defer release()
-	turns := []fairTurn{{key: repliesOff}, {key: repliesHanging, model: b.receiver.hanging()}, {key: repliesDown, model: dead}}
+	// A conversation is handed over once. If each customer wrote once, each message would hand one over, as they never do.
+	const thoughts = 5
+	turns := []fairTurn{{key: repliesOff, thoughts: thoughts}, {key: repliesHanging, model: b.receiver.hanging(), thoughts: thoughts}, {key: repliesDown, model: dead, thoughts: thoughts}}
 	return b.fairRounds(ctx, turns, func(r *Report) {
 		r.ratio(keyRepliesHanging, repliesHanging+fairLiveP99, repliesOff+fairLiveP99)
 		r.ratio(keyRepliesDown, repliesDown+fairLiveP99, repliesOff+fairLiveP99)
