@@ -46,13 +46,11 @@ func (p *postgresEngine) inTx(ctx context.Context, b *pgx.Batch) error {
 }
 
 func (p *postgresEngine) accept(ctx context.Context, w Work, cs []Callback) error {
-	return p.assuming(func(there onConflict) error {
-		return p.repeat(ctx, func() error {
-			var b pgx.Batch
-			queueCallbacks(&b, cs, there)
-			queueWork(&b, []Work{w}, there)
-			return p.inTx(ctx, &b)
-		})
+	return p.assuming(ctx, func(there onConflict) error {
+		var b pgx.Batch
+		queueCallbacks(&b, cs, there)
+		queueWork(&b, []Work{w}, there)
+		return p.inTx(ctx, &b)
 	})
 }
 
@@ -66,11 +64,11 @@ const (
 	skipped onConflict = " ON CONFLICT DO NOTHING"
 )
 
-// assuming has a transaction take the rows that it inserts for new ones, and has it look when one of them is not.
-func (p *postgresEngine) assuming(transaction func(onConflict) error) error {
-	err := transaction(fails)
+// assuming is repeat for a transaction that takes the rows it inserts for new ones, and looks when one of them is not.
+func (p *postgresEngine) assuming(ctx context.Context, transaction func(onConflict) error) error {
+	err := p.repeat(ctx, func() error { return transaction(fails) })
 	if duplicated(err) {
-		err = transaction(skipped)
+		err = p.repeat(ctx, func() error { return transaction(skipped) })
 	}
 	return err
 }

@@ -106,10 +106,9 @@ func queueUpdatesByLeaf(b *pgx.Batch, us []settledDelivery, hour int64) {
 	}
 }
 
-// withLeaves is repeat for a settlement. Updates of days that are gone are left out.
+// withLeaves is assuming for a settlement. Updates of days that are gone are left out.
 func (p *postgresEngine) withLeaves(ctx context.Context, s *settlement, transaction func(onConflict) error) error {
-	settle := func(there onConflict) error { return p.repeat(ctx, func() error { return transaction(there) }) }
-	err := p.assuming(settle)
+	err := p.assuming(ctx, transaction)
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) || pg.Code != "42P01" { // no such table
 		return err
@@ -130,5 +129,5 @@ func (p *postgresEngine) withLeaves(ctx context.Context, s *settlement, transact
 		}
 	}
 	s.updates = kept
-	return p.assuming(settle)
+	return p.assuming(ctx, transaction)
 }

@@ -24,11 +24,9 @@ type postgresTranslation struct {
 func (p *postgresEngine) translate(ctx context.Context, fn func(Translation) error) error {
 	// Each statement has to see what others committed while it waited for them, whatever the server's default is.
 	o := pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
-	return p.assuming(func(there onConflict) error {
-		return p.repeat(ctx, func() error {
-			return pgx.BeginTxFunc(ctx, p.pool, o, func(tx pgx.Tx) error {
-				return fn(&postgresTranslation{tx: tx, unknown: map[MessageRef]bool{}, asked: map[[16]byte]bool{}, there: there})
-			})
+	return p.assuming(ctx, func(there onConflict) error {
+		return pgx.BeginTxFunc(ctx, p.pool, o, func(tx pgx.Tx) error {
+			return fn(&postgresTranslation{tx: tx, unknown: map[MessageRef]bool{}, asked: map[[16]byte]bool{}, there: there})
 		})
 	})
 }
